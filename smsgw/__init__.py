@@ -1,0 +1,1 @@
+"""smsgw: an SMS payment gateway at the carrier edge."""

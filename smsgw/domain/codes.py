@@ -1,0 +1,99 @@
+"""Access codes: how one is made, how what a person types is read, and whether a code opens the door now.
+
+A code's life is counted, not switched: `used` grows and `first_used_ms` is set once. It ends when its time or its uses
+are over; which of the two limits it has, and from when time counts, is the policy it was made under.
+"""
+
+import unicodedata
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Literal
+
+from msgspec import Struct
+
+from smsgw.domain.keywords import LOOK_ALIKES
+
+# 1 I O 0 Q look alike and are never generated; lower case is never generated either.
+DIGITS = "23456789"
+LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+ALPHABETS = {"digits": DIGITS, "letters": LETTERS, "both": DIGITS + LETTERS}
+
+MAX_TYPED = 64  # longer input cannot be a code (at most 16 characters and some separators)
+
+_BYTE_VALUES = 256
+
+
+class Outcome(StrEnum):
+    """What an attempt to use a code comes to."""
+
+    SUCCESS = "success"
+    EXPIRED = "expired"
+    USED_UP = "used_up"
+    INVALID = "invalid"
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """The conditions of a code, kept with it as a snapshot: changing a service changes later codes only."""
+
+    length: int  # characters
+    alphabet: Literal["digits", "letters", "both"]
+    valid_ms: int | None  # None: not limited by time
+    counted_from: Literal["receipt", "first_use"]
+    uses: int | None  # None: not limited by number
+
+
+class Code(Struct, frozen=True, kw_only=True):
+    """The facts about a code that decide an attempt."""
+
+    policy: Policy
+    issued_ms: int
+    first_used_ms: int | None
+    used: int
+
+
+def generate(policy: Policy, random_bytes: Callable[[int], bytes]) -> str:
+    """Make a code of the policy's length and alphabet; every code is equally likely.
+
+    Args:
+        policy: length and alphabet.
+        random_bytes: n → n bytes from a cryptographic generator.
+    """
+    alphabet = ALPHABETS[policy.alphabet]
+    size = len(alphabet)
+    unbiased = _BYTE_VALUES - _BYTE_VALUES % size  # bytes at or above it would favour the first letters
+    code = ""
+    while len(code) < policy.length:
+        code += "".join([alphabet[b % size] for b in random_bytes(policy.length * 2) if b < unbiased])
+    return code[: policy.length]
+
+
+def canonical(typed: str) -> str:
+    """Return the code that a person meant: case, spaces, dashes and Cyrillic look-alikes folded; "" if it can be none."""
+    if len(typed) > MAX_TYPED:
+        return ""
+    folded = unicodedata.normalize("NFKC", typed).upper().translate(LOOK_ALIKES)
+    return "".join([character for character in folded if character.isascii() and character.isalnum()])
+
+
+def expires_ms(code: Code) -> int | None:
+    """Return when the code's time is over (exclusive), or None while no end is known."""
+    if code.policy.valid_ms is None:
+        return None
+    start = code.issued_ms if code.policy.counted_from == "receipt" else code.first_used_ms
+    return None if start is None else start + code.policy.valid_ms
+
+
+def judge(code: Code, now_ms: int) -> Outcome:
+    """Decide one attempt. Time goes before uses: a code that is both is called expired."""
+    end = expires_ms(code)
+    if end is not None and now_ms >= end:
+        return Outcome.EXPIRED
+    if code.policy.uses is not None and code.used >= code.policy.uses:
+        return Outcome.USED_UP
+    return Outcome.SUCCESS
+
+
+def use(code: Code, now_ms: int) -> Code:
+    """Return the code after one successful use."""
+    first = now_ms if code.first_used_ms is None else code.first_used_ms
+    return Code(policy=code.policy, issued_ms=code.issued_ms, first_used_ms=first, used=code.used + 1)

@@ -1,0 +1,93 @@
+"""What a received message is: its text or its part of a text, and the fingerprint by which a redelivery is known."""
+
+from hashlib import blake2b
+
+from msgspec import Struct, structs
+
+from smsgw.errors import TextError
+from smsgw.settings import LinkSettings
+from smsgw.smpp import tlvs
+from smsgw.smpp.pdus import DataSm, DeliverSm
+from smsgw.text import coding, segments
+
+Message = DeliverSm | DataSm
+
+
+class Incoming(Struct, frozen=True, kw_only=True):
+    """A deliver_sm or data_sm, read as far as one message alone can be."""
+
+    payload: bytes  # short_message or message_payload, with its UDH
+    fingerprint: str  # hex; equal for messages of equal link, addresses and content
+    operator_id: str | None  # link and the operator's id of this message, where it sends one
+    part: segments.Part | None  # None: a message of its own
+    part_key: str | None  # equal for the parts of one long message
+
+
+def read(pdu: Message, link: str, settings: LinkSettings) -> Incoming:
+    """Read one message; never fails, whatever its content."""
+    payload = payload_of(pdu)
+    part = part_of(payload, pdu.esm_class, pdu.tlvs)
+    key = None
+    if part is not None:
+        key = "\x1f".join((link, pdu.source_addr, pdu.destination_addr, f"{part.reference}/{part.wide:d}/{part.total}"))
+    operator_id = None
+    if settings.message_id_tlv and (given := tlvs.text(pdu.tlvs, settings.message_id_tlv)):
+        operator_id = f"{link}\x1f{given}"
+    return Incoming(
+        payload=payload,
+        fingerprint=_fingerprint(pdu, link, payload),
+        operator_id=operator_id,
+        part=part,
+        part_key=key,
+    )
+
+
+def payload_of(pdu: Message) -> bytes:
+    """Return the message: short_message, or the message_payload TLV in its place (SMPP 3.4 §5.3.2.32)."""
+    short = pdu.short_message if isinstance(pdu, DeliverSm) else b""
+    return short or pdu.tlvs.get(tlvs.MESSAGE_PAYLOAD, b"")
+
+
+def part_of(payload: bytes, esm_class: int, pdu_tlvs: dict[int, bytes]) -> segments.Part | None:
+    """Return the part of a long message that this is, by its UDH or its sar_ TLVs, or None."""
+    sar = None
+    if tlvs.SAR_MSG_REF_NUM in pdu_tlvs:
+        numbers = [
+            tlvs.integer(pdu_tlvs, tag)
+            for tag in (tlvs.SAR_MSG_REF_NUM, tlvs.SAR_TOTAL_SEGMENTS, tlvs.SAR_SEGMENT_SEQNUM)
+        ]
+        reference, total, number = numbers
+        if reference is not None and total is not None and number is not None:
+            sar = (reference, total, number)
+    part = segments.parse_part(payload, esm_class, sar)
+    return part if part is not None and part.total > 1 else None
+
+
+def other_tlvs(pdu: Message) -> bytes:
+    """Return the TLVs as they were received, without the message itself, which is kept as the payload."""
+    if not pdu.tlvs:
+        return b""
+    return tlvs.write_tlvs(structs.replace(pdu, tlvs={tag: v for tag, v in pdu.tlvs.items() if tag != tlvs.MESSAGE_PAYLOAD}))
+
+
+def body_of(payload: bytes, esm_class: int, data_coding: int, settings: LinkSettings) -> str | None:
+    """Return the text of a message of its own, or None when it cannot be read as text."""
+    body = segments.strip_udh(payload)[1] if esm_class & segments.UDHI else payload
+    return text_of(body, data_coding, settings)
+
+
+def text_of(body: bytes, data_coding: int, settings: LinkSettings) -> str | None:
+    """Return the text, or None when the bytes are not text in their coding."""
+    try:
+        return coding.decode(body, data_coding, default=settings.default_alphabet)
+    except TextError:
+        return None
+
+
+def _fingerprint(pdu: Message, link: str, payload: bytes) -> str:
+    head = f"{link}\x1f{pdu.source_addr}\x1f{pdu.destination_addr}\x1f{pdu.esm_class}\x1f{pdu.data_coding}\x1f"
+    sar = b"".join(pdu.tlvs.get(tag, b"") for tag in _SAR) if pdu.tlvs else b""
+    return blake2b(head.encode() + sar + payload, digest_size=16).hexdigest()
+
+
+_SAR = (tlvs.SAR_MSG_REF_NUM, tlvs.SAR_TOTAL_SEGMENTS, tlvs.SAR_SEGMENT_SEQNUM)

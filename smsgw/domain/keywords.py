@@ -1,0 +1,21 @@
+"""What a subscriber's text begins with, folded so that case, width, punctuation and look-alike letters do not matter."""
+
+import unicodedata
+
+# Cyrillic capitals that look like Latin ones on a phone; subscribers mix keyboards. mission.md names this set.
+LOOK_ALIKES = str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX")
+
+_QUOTES_AND_STOPS = "\"'`«»„“”‘’.,;:!?()[]<>#*"
+
+
+def fold(word: str) -> str:
+    """Return the form in which keywords are compared: NFKC, upper case, Latin instead of Cyrillic look-alikes."""
+    return unicodedata.normalize("NFKC", word).upper().translate(LOOK_ALIKES)
+
+
+def first_word(text: str) -> str:
+    """Return the folded first word of ``text`` without the quotes and stops around it; "" when there is none."""
+    for word in text.replace("\0", " ").split(maxsplit=2)[:2]:
+        if bare := word.strip(_QUOTES_AND_STOPS):
+            return fold(bare)
+    return ""

@@ -1,0 +1,80 @@
+"""The delivery states of an MT, and the only place that knows what may follow what.
+
+An unbilled MT is *queued* when the transaction that caused it commits. It stays queued while it is sent, so that a crash
+sends it again (at least once); a refusal that may be tried again leaves it queued too. The SMSC's response makes it
+*accepted* or *refused*; when its validity ends first it is *expired*. From *accepted*, receipts move it to *delivered*
+or *failed*. A receipt that overtakes the response waits unmatched until the response names its message.
+States only move forward: delivered, failed, refused and expired are final.
+"""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where an MT stands."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Event(StrEnum):
+    """What can happen to an MT."""
+
+    ACCEPT = "accept"  # submit_sm_resp with status 0
+    REFUSE = "refuse"  # a final error
+    RETRY = "retry"  # an error that may be tried again, or no response
+    EXPIRE = "expire"  # the validity is over
+    DELIVER = "deliver"  # receipt: DELIVRD
+    FAIL = "fail"  # receipt: a final state other than DELIVRD
+    PROGRESS = "progress"  # receipt: ENROUTE, ACCEPTD and other states that are not final
+
+
+NEXT: dict[Status, dict[Event, Status]] = {
+    Status.QUEUED: {
+        Event.ACCEPT: Status.ACCEPTED,
+        Event.REFUSE: Status.REFUSED,
+        Event.RETRY: Status.QUEUED,
+        Event.EXPIRE: Status.EXPIRED,
+    },
+    Status.ACCEPTED: {
+        Event.DELIVER: Status.DELIVERED,
+        Event.FAIL: Status.FAILED,
+    },
+    Status.REFUSED: {},
+    Status.EXPIRED: {},
+    Status.DELIVERED: {},
+    Status.FAILED: {},
+}
+
+_RECEIPT_EVENTS = {
+    "DELIVRD": Event.DELIVER,
+    "EXPIRED": Event.FAIL,
+    "DELETED": Event.FAIL,
+    "UNDELIV": Event.FAIL,
+    "REJECTD": Event.FAIL,
+    "FAILED": Event.FAIL,
+}
+
+
+def follow(status: Status, event: Event) -> Status:
+    """Return the state after ``event``; the same state where the table knows no move."""
+    return NEXT[status].get(event, status)
+
+
+def receipt_event(state: str) -> Event:
+    """Return what a receipt's state (SMPP 3.4 §5.2.28 or appendix B) means for the MT."""
+    return _RECEIPT_EVENTS.get(state.upper(), Event.PROGRESS)
+
+
+# Definite refusals that may be tried again: the SMSC says that it did not take the message, and that it may later
+# (SMPP 3.4 §5.1.3: ESME_RSYSERR, ESME_RMSGQFUL, ESME_RTHROTTLED, ESME_RX_T_APPN).
+_TRY_AGAIN = frozenset({0x08, 0x14, 0x58, 0x64})
+
+
+def may_retry(command_status: int) -> bool:
+    """Whether a message refused with this status may be tried again."""
+    return command_status in _TRY_AGAIN

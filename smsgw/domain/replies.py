@@ -1,0 +1,35 @@
+"""The text of an answer: a merchant's template with placeholders in, the words for the subscriber out."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+
+PLACEHOLDERS = ("code", "valid_until", "uses", "price", "service", "support")
+
+_FIELD = re.compile(r"\{([^{}]*)\}")
+
+
+def unknown_placeholders(template: str) -> list[str]:
+    """Return what stands in braces, or is a lone brace, and is not a placeholder."""
+    unknown = [name for name in _FIELD.findall(template) if name not in PLACEHOLDERS]
+    rest = _FIELD.sub("", template)
+    return unknown + [brace for brace in "{}" if brace in rest]
+
+
+def render(template: str, values: Mapping[str, str]) -> str:
+    """Fill the placeholders in; one pass, so that a value with braces in it stays as it is."""
+    return _FIELD.sub(lambda field: values[field[1]], template)
+
+
+def local_time(at_ms: int, zone: tzinfo) -> str:
+    """Return a moment as subscribers read it: 2026-11-22 18:30, in the service's time zone."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def duration(ms: int) -> str:
+    """Return a period as its largest whole unit: 86,400,000 is "1 day", 5,400,000 is "90 min"."""
+    for size, unit in ((86_400_000, "day"), (3_600_000, "h"), (60_000, "min")):
+        if ms % size == 0:
+            count = ms // size
+            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
+    return f"{ms // 1000} s"

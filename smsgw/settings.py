@@ -1,0 +1,262 @@
+"""The settings: typed values read from TOML files, with every mistake named at once: file, path, what is allowed.
+
+One main file, and beside it a folder with a file for each link and one for each service:
+
+    smsgw.toml   links/<link>.toml   services/<service>.toml
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from smsgw.errors import SettingsError
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
+Ton = Annotated[int, Meta(ge=0, le=6)]
+Npi = Annotated[int, Meta(ge=0, le=18)]
+Status = Annotated[int, Meta(ge=1, le=0xFFFFFFFF)]
+
+S = TypeVar("S", bound=Struct)
+
+
+class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where payments, codes and messages are kept."""
+
+    engine: Literal["sqlite", "postgres"] = "sqlite"
+    path: str = "smsgw.db"  # SQLite: file, relative to the state folder
+    dsn: str = ""  # PostgreSQL: postgresql://user@host/database; the password comes from PGPASSFILE or a socket
+    busy_timeout_s: Seconds = 5.0  # longest wait for a lock before the operator is told to try again
+
+
+class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The address at which visitors' codes are verified."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8081  # 0: any free port
+    body_timeout_s: Seconds = 10.0  # longest wait for a request's body
+    verify_timeout_s: Seconds = 5.0  # longest wait for the store before a visitor is told to try again
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written about the work, and where."""
+
+    destination: Literal["auto", "console", "journald", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Answers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a subscriber is told when a message buys nothing; an empty text means no answer."""
+
+    unknown_keyword: str = ""
+    unknown_short_code: str = ""
+    empty: str = ""
+    unreadable: str = ""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The main file."""
+
+    node: Name = "node1"  # names this daemon among those on one database; keep it the same over restarts
+    state_dir: str = ""  # folder for the database and the key; default: $STATE_DIRECTORY, else the file's own folder
+    key_file: str = "codes.key"  # relative to the state folder; made at the first start
+    stop_timeout_s: Seconds = 15.0  # budget for finishing what is in flight at SIGTERM
+    store: Store = Store()
+    web: Web = Web()
+    log: Log = Log()
+    answers: Answers = Answers()
+
+
+class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One operator's SMSC; the file's name is the link's name."""
+
+    host: str
+    port: Annotated[int, Meta(ge=1, le=65535)]
+    system_id: Annotated[str, Meta(max_length=15)]  # SMPP 3.4 §5.2.1
+    password_file: str  # a systemd credential's name, or a file relative to this one
+    bind: Literal["transceiver", "separate"] = "transceiver"  # separate: a transmitter and a receiver
+    system_type: Annotated[str, Meta(max_length=12)] = ""  # §5.2.3
+    interface_version: Literal["3.3", "3.4", "5.0"] = "3.4"
+    address_range: Annotated[str, Meta(max_length=40)] = ""  # §5.2.7
+    default_alphabet: Literal["gsm7", "latin1", "ascii", "utf8"] = "gsm7"  # what data_coding 0 means here
+    window: Annotated[int, Meta(ge=1, le=1000)] = 10  # unanswered submit_sm per bind
+    rate_per_s: Annotated[float, Meta(ge=0)] = 0.0  # submit_sm a second, 0 = no limit
+    connect_timeout_s: Seconds = 10.0
+    response_timeout_s: Seconds = 30.0  # how long we wait for the SMSC's responses
+    enquire_link_s: Seconds = 30.0
+    smsc_response_timer_s: Seconds = 10.0  # how long the SMSC waits for ours before it delivers again
+    redelivery_window_s: Seconds = 86_400.0  # how long an unproven acknowledgement absorbs a redelivery
+    reconnect_first_s: Seconds = 0.5
+    reconnect_ceiling_s: Seconds = 30.0
+    credentials_retry_s: Seconds = 60.0  # pause after a wrong system_id or password
+    temporary_error: Status = 0x64  # ESME_RX_T_APPN: "try again", when the store cannot write
+    message_id_tlv: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0  # tag of the operator's own MO id, 0 = sends none
+    part_expiry_s: Seconds = 600.0  # longest wait for the missing parts of a long message
+    receipts: bool = False  # ask for delivery receipts
+    retry_first_s: Seconds = 1.0  # first pause after a refusal that may be tried again
+    retry_ceiling_s: Seconds = 60.0
+
+    def __repr__(self) -> str:
+        """Name the peer only: settings end up in tracebacks."""
+        return f"LinkSettings({self.host}:{self.port})"
+
+
+class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One merchant's use of a short code and keyword; the file's name is the service's name."""
+
+    short_code: Annotated[str, Meta(pattern=r"^[0-9A-Za-z+]{1,20}$")]
+    keywords: Annotated[list[str], Meta(min_length=1, max_length=50)]  # "*": every text that no other keyword takes
+    reply: Annotated[str, Meta(min_length=1, max_length=1600)]
+    success_url: str
+    expired_url: str
+    invalid_url: str
+    links: list[str] = []  # operators that this service is sold at; none named: all
+    title: str = ""  # the service's name as subscribers know it; default: the file's name
+    price: str = ""  # as shown to subscribers, for the reply only
+    support: str = ""  # whom to ask, for the reply only
+    length: Annotated[int, Meta(ge=4, le=16)] = 8
+    alphabet: Literal["digits", "letters", "both"] = "both"
+    valid_for_s: Annotated[int, Meta(ge=0, le=86_400 * 3660)] = 0  # 0: not limited by time
+    counted_from: Literal["receipt", "first_use"] = "receipt"
+    uses: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # 0: not limited by number
+    max_parts: Annotated[int, Meta(ge=1, le=10)] = 3  # SMS that one answer may take
+    reply_valid_s: Seconds = 86_400.0  # how long we go on trying to hand the answer to the operator
+    time_zone: str = "UTC"
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """Everything that was read, with the folders that relative names are relative to."""
+
+    file: Path
+    state_dir: Path
+    main: Settings
+    links: dict[str, LinkSettings]
+    services: dict[str, ServiceSettings]
+
+
+# What the types cannot say in words of ours; keyed by field name where the meaning is the same everywhere.
+ALLOWED: Mapping[str, str] = {
+    "node": "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit",
+    "short_code": "1 to 20 digits or letters",
+    "keywords": 'a list of 1 to 50 words, or "*"',
+    "host": "a host name or address",
+}
+
+
+def load(file: Path, *, environment: Mapping[str, str], check: Callable[["Configuration"], list[str]]) -> Configuration:
+    """Read the main file and the folders beside it.
+
+    Args:
+        file: the main file.
+        environment: for $STATE_DIRECTORY (systemd).
+        check: finds what one file cannot know, such as a template that does not fit; returns sentences.
+
+    Raises:
+        SettingsError: with every problem found, not only the first.
+    """
+    problems: list[str] = []
+    main = _read(file, Settings, problems)
+    links = _read_folder(file.parent / "links", LinkSettings, problems)
+    services = _read_folder(file.parent / "services", ServiceSettings, problems)
+    if main is not None:
+        state = main.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0] or "."
+        configuration = Configuration(
+            file=file, state_dir=file.parent / state, main=main, links=links, services=services
+        )
+        problems += _cross_check(configuration) + check(configuration)
+    if problems or main is None:
+        raise SettingsError(problems)
+    return configuration
+
+
+def _read_folder(folder: Path, kind: type[S], problems: list[str]) -> dict[str, S]:
+    found: dict[str, S] = {}
+    for file in sorted(folder.glob("*.toml")):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", file.stem):
+            problems.append(f"{file}: the file's name is the name in use; allowed are 1 to 40 of a-z 0-9 _ -")
+        value = _read(file, kind, problems)
+        if value is not None:
+            found[file.stem] = value
+    return found
+
+
+def _read(file: Path, kind: type[S], problems: list[str]) -> S | None:
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(f"{file}: no such file")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{file}: cannot be read: {error}")
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{file}: not TOML: {error}")
+    else:
+        return _convert(raw, kind, str(file), "", problems)
+    return None
+
+
+def _convert(raw: dict[str, Any], kind: type[S], file: str, path: str, problems: list[str]) -> S | None:
+    """Convert field by field, so that one mistake does not hide the next."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    good: dict[str, Any] = {}
+    before = len(problems)
+    for key, value in raw.items():
+        where = f"{path}{key}"
+        field = fields.get(key)
+        if field is None:
+            problems.append(f"{file}: {where}: no such setting; there are {', '.join(sorted(fields))}")
+        elif isinstance(field.type, type) and issubclass(field.type, Struct) and isinstance(value, dict):
+            good[key] = _convert(value, field.type, file, f"{where}.", problems)
+        else:
+            try:
+                good[key] = msgspec.convert(value, field.type)
+            except msgspec.ValidationError as error:
+                problems.append(f"{file}: {where}: {_sentence(key, error)}")
+    for name, field in fields.items():
+        if field.required and name not in raw:
+            problems.append(f"{file}: {path}{name}: missing; it must be set")
+    return kind(**good) if len(problems) == before else None
+
+
+def _sentence(key: str, error: msgspec.ValidationError) -> str:
+    what = str(error).split(" - at ", maxsplit=1)[0]
+    what = what[0].lower() + what[1:]
+    return f"{what}; allowed: {ALLOWED[key]}" if key in ALLOWED else what
+
+
+def _cross_check(configuration: Configuration) -> list[str]:
+    folder = configuration.file.parent
+    problems = []
+    store = configuration.main.store
+    if store.engine == "postgres" and not store.dsn:
+        problems.append(f"{configuration.file}: store.dsn: missing; postgres needs postgresql://user@host/database")
+    for name, service in configuration.services.items():
+        file = folder / "services" / f"{name}.toml"
+        problems += [
+            f'{file}: links: there is no link "{link}"; there are {", ".join(sorted(configuration.links)) or "none"}'
+            for link in service.links
+            if link not in configuration.links
+        ]
+        problems += [
+            f"{file}: {field}: must be an absolute http or https address"
+            for field in ("success_url", "expired_url", "invalid_url")
+            if not _is_url(getattr(service, field))
+        ]
+        if service.valid_for_s == 0 and service.uses == 0:
+            problems.append(f"{file}: valid_for_s: set valid_for_s, uses or both: a code must end some day")
+    return problems
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    printable = value.isascii() and value.isprintable() and " " not in value
+    return printable and parts.scheme in {"http", "https"} and bool(parts.hostname)
