@@ -48,7 +48,7 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written about the work, and where."""
 
-    destination: Literal["auto", "console", "journald", "json"] = "auto"
+    destination: Literal["auto", "console", "journald", "plain", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -165,13 +165,14 @@ def load(file: Path, *, environment: Mapping[str, str], check: Callable[["Config
     main = _read(file, Settings, problems)
     links = _read_folder(file.parent / "links", LinkSettings, problems)
     services = _read_folder(file.parent / "services", ServiceSettings, problems)
+    configuration = None
     if main is not None:
         state = main.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0] or "."
         configuration = Configuration(
             file=file, state_dir=file.parent / state, main=main, links=links, services=services
         )
         problems += _cross_check(configuration) + check(configuration)
-    if problems or main is None:
+    if problems or configuration is None:
         raise SettingsError(problems)
     return configuration
 

@@ -1,16 +1,18 @@
 """What is sold: the services of a configuration, made ready once for the decisions that need them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from smsgw.domain import codes, replies
 from smsgw.domain.routing import conflicts
 from smsgw.errors import TextError
 from smsgw.settings import Configuration, ServiceSettings
 from smsgw.text.segments import Segment, split
+
+MAX_ANSWER_PARTS = 3  # SMS that a free answer may take
 
 # A moment with every part of its text at full length, for trying a template before it is used.
 _SAMPLE_MS = 1_797_000_000_000
@@ -86,10 +88,11 @@ def problems(configuration: Configuration) -> list[str]:
 
 
 def _service_problems(name: str, settings: ServiceSettings) -> list[str]:
-    found = []
-    for keyword in settings.keywords:
-        if not keyword or keyword != "*" and len(keyword.split()) != 1:
-            found.append(f'keywords: "{keyword}" is not one word; allowed are single words, or "*" for all others')
+    found = [
+        f'keywords: "{keyword}" is not one word; allowed are single words, or "*" for all others'
+        for keyword in settings.keywords
+        if len(keyword.split()) != 1
+    ]
     allowed = ", ".join(f"{{{placeholder}}}" for placeholder in replies.PLACEHOLDERS)
     for unknown in replies.unknown_placeholders(settings.reply):
         shown = unknown if unknown in "{}" and unknown else f"{{{unknown}}}"
@@ -100,20 +103,24 @@ def _service_problems(name: str, settings: ServiceSettings) -> list[str]:
         ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         found.append(f'time_zone: "{settings.time_zone}" is unknown; allowed are names such as "Europe/Kyiv"')
-    return found or _fit(lambda: reply_segments(_service(name, settings), "W" * settings.length, _SAMPLE_MS, 0), "reply")
+    if found:
+        return found
+    sample = reply(_service(name, settings), "W" * settings.length, _SAMPLE_MS)
+    return _fit("reply", sample, settings.max_parts)
 
 
 def _answer_problems(configuration: Configuration) -> list[str]:
-    found = []
-    for name in configuration.main.answers.__struct_fields__:
-        text = getattr(configuration.main.answers, name)
-        found += [f"{configuration.file}: answers.{sentence}" for sentence in _fit(lambda t=text: split(t, reference=0, max_parts=3), name)]
-    return found
+    texts = structs.asdict(configuration.main.answers)
+    return [
+        f"{configuration.file}: answers.{problem}"
+        for name, text in texts.items()
+        for problem in _fit(name, text, MAX_ANSWER_PARTS)
+    ]
 
 
-def _fit(cut: Callable[[], list[Segment]], name: str) -> list[str]:
+def _fit(name: str, text: str, max_parts: int) -> list[str]:
     try:
-        cut()
+        split(text, reference=0, max_parts=max_parts)
     except TextError as error:
         return [f"{name}: {error}"]
     return []

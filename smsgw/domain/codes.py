@@ -1,4 +1,4 @@
-"""Access codes: how one is made, how what a person types is read, and whether a code opens the door now.
+"""Access codes: how one is made, how what a person types is read, and whether it opens the door now.
 
 A code's life is counted, not switched: `used` grows and `first_used_ms` is set once. It ends when its time or its uses
 are over; which of the two limits it has, and from when time counts, is the policy it was made under.
@@ -68,7 +68,7 @@ def generate(policy: Policy, random_bytes: Callable[[int], bytes]) -> str:
 
 
 def canonical(typed: str) -> str:
-    """Return the code that a person meant: case, spaces, dashes and Cyrillic look-alikes folded; "" if it can be none."""
+    """Return the code that a person meant, with case, spaces, dashes and Cyrillic look-alikes folded; "" if none."""
     if len(typed) > MAX_TYPED:
         return ""
     folded = unicodedata.normalize("NFKC", typed).upper().translate(LOOK_ALIKES)

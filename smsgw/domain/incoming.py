@@ -67,7 +67,8 @@ def other_tlvs(pdu: Message) -> bytes:
     """Return the TLVs as they were received, without the message itself, which is kept as the payload."""
     if not pdu.tlvs:
         return b""
-    return tlvs.write_tlvs(structs.replace(pdu, tlvs={tag: v for tag, v in pdu.tlvs.items() if tag != tlvs.MESSAGE_PAYLOAD}))
+    others = {tag: value for tag, value in pdu.tlvs.items() if tag != tlvs.MESSAGE_PAYLOAD}
+    return tlvs.write_tlvs(structs.replace(pdu, tlvs=others))
 
 
 def body_of(payload: bytes, esm_class: int, data_coding: int, settings: LinkSettings) -> str | None:

@@ -1,4 +1,4 @@
-"""What a subscriber's text begins with, folded so that case, width, punctuation and look-alike letters do not matter."""
+"""What a subscriber's text begins with, folded so that case, punctuation and look-alike letters do not matter."""
 
 import unicodedata
 

@@ -1,6 +1,6 @@
-"""The delivery states of an MT, and the only place that knows what may follow what.
+"""The delivery states of an MT; the only place that knows what may follow what.
 
-An unbilled MT is *queued* when the transaction that caused it commits. It stays queued while it is sent, so that a crash
+An unbilled MT is *queued* when the transaction that caused it commits. It stays queued while it is sent: a crash
 sends it again (at least once); a refusal that may be tried again leaves it queued too. The SMSC's response makes it
 *accepted* or *refused*; when its validity ends first it is *expired*. From *accepted*, receipts move it to *delivered*
 or *failed*. A receipt that overtakes the response waits unmatched until the response names its message.

@@ -1,7 +1,7 @@
 """Delivered again, or sent twice? SMPP has no reliable id of a message, so this is decided here, and only here.
 
-Where the operator sends an id of its own, it decides. Otherwise a message repeats an earlier one of equal link, addresses
-and content only if the acknowledgement of that one may not have arrived. Those are the *doubted* ones: answered too
+Where the operator sends an id of its own, it decides. Otherwise a message repeats an earlier one of equal link,
+addresses and content only if the acknowledgement of that one may not have arrived. Those are the *doubted* ones: answered too
 late, answered with an error although they may be stored, or unproven when their session ended. One for one: each doubt
 absorbs one redelivery. Two equal messages in one window of a healthy session are two purchases.
 """

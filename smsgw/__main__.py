@@ -1,0 +1,5 @@
+"""Lets ``python -m smsgw`` do what the command does."""
+
+from smsgw.cli import main
+
+main()

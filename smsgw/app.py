@@ -1,0 +1,228 @@
+"""The composition root: builds the parts from the settings, starts them in order, stops them in reverse.
+
+A start that fails half-way stops what it has started. While the daemon runs, an incident (a task that ended, a store
+that cannot be trusted any more) ends it: the service manager starts it again, from what is on disk.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from smsgw.domain import catalog
+from smsgw.domain.routing import Routes
+from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
+from smsgw.flows.access import Verifier
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.ports import Catalog, Ports
+from smsgw.flows.receive import Receiver
+from smsgw.kit import vault
+from smsgw.kit.clock import Clock, SystemClock
+from smsgw.kit.ids import IdMaker
+from smsgw.kit.logs import get_logger
+from smsgw.kit.systemd import Systemd
+from smsgw.kit.tasks import Incident, Supervisor
+from smsgw.links.link import Link
+from smsgw.settings import Configuration, LinkSettings
+from smsgw.store import database as seam, migrate
+from smsgw.store.opening import MIGRATIONS, open_database
+from smsgw.web.server import Server, create
+
+log = get_logger(__name__)
+
+_SWEEP_S: Final = 60.0
+_CANNOT_CREATE: Final = 73  # EX_CANTCREAT
+_INTERNAL: Final = 70  # EX_SOFTWARE
+
+
+class App:
+    """The daemon.
+
+    Args:
+        configuration: what was read and checked.
+        systemd: the service manager, if there is one.
+        clock: the machine's, or a test's.
+        random_bytes: from a cryptographic generator.
+        chance: 0 ≤ x < 1, for jitter.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        systemd: Systemd | None = None,
+        clock: Clock | None = None,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.links: dict[str, Link] = {}
+        self.verify_port = 0
+        self._configuration = configuration
+        self._systemd = systemd or Systemd()
+        self._clock = clock or SystemClock()
+        self._random_bytes = random_bytes
+        self._chance = chance
+        self._stack = AsyncExitStack()
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._broken = False
+
+    async def start(self) -> None:
+        """Start everything; what was started is stopped again when something fails.
+
+        Raises:
+            SettingsError, StartError, StoreError: what is missing on this machine; nothing is left running.
+        """
+        async with AsyncExitStack() as stack:
+            await self._build(stack)
+            self._stack = stack.pop_all()
+
+    async def _build(self, stack: AsyncExitStack) -> None:
+        configuration = self._configuration
+        passwords = {name: self._password(name, link) for name, link in configuration.links.items()}
+        database = await open_database(configuration, on_broken=self._on_broken)
+        stack.push_async_callback(database.close)
+        await migrate.check(database, MIGRATIONS)
+        ports = await self._ports(database)
+        sold = _catalog(configuration)
+        supervisor = Supervisor("app", self._on_incident)
+        receiver = Receiver(ports, sold, self._send)
+        await receiver.recover()
+        stack.push_async_callback(receiver.close)
+        for name, settings in configuration.links.items():
+            link = Link(ports, name, settings, passwords[name], receiver)
+            self.links[name] = link
+            stack.push_async_callback(link.outbox.close)
+        verifier = Verifier(ports)
+        stack.push_async_callback(verifier.close)
+        server = Server(create(configuration.main.web, verifier, sold, self._healthy), configuration.main.web)
+        stack.push_async_callback(server.stop)
+        await server.start()
+        self.verify_port = server.port
+        stack.push_async_callback(supervisor.stop, 2.0)
+        stack.push_async_callback(self._stop_links)
+        for link in self.links.values():
+            link.start(supervisor)
+        supervisor.start("sweep", lambda: self._sweep(receiver))
+        supervisor.start("watchdog", self._watch)
+
+    def _password(self, name: str, settings: LinkSettings) -> str:
+        wanted = settings.password_file
+        plain = "/" not in wanted and wanted not in {"", ".", ".."}
+        credential = self._systemd.credential(wanted) if plain else None
+        file = credential or self._configuration.file.parent / "links" / wanted
+        try:
+            password = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            where = self._configuration.file.parent / "links" / f"{name}.toml"
+            raise SettingsError([f"{where}: password_file: {file} cannot be read: {error}"]) from None
+        return password
+
+    async def _ports(self, database: seam.Database) -> Ports:
+        main = self._configuration.main
+        file = self._configuration.state_dir / main.key_file
+        if not file.exists():
+            await self._first_key(database, file)
+        return Ports(
+            node=main.node,
+            database=database,
+            clock=self._clock,
+            ids=IdMaker(self._clock, self._random_bytes),
+            random_bytes=self._random_bytes,
+            random=self._chance,
+            vault=vault.read_key(file, self._random_bytes),
+        )
+
+    async def _first_key(self, database: seam.Database, file: Path) -> None:
+        """Make the key, but never a second one: codes that were made under another would open nothing any more."""
+        async with database.read() as reader:
+            if await reader.fetch_one("codes.any") is not None:
+                raise SettingsError([f"{file}: the key file is missing, and codes exist; restore it from the backup"])
+        try:
+            vault.make_key(file, self._random_bytes)
+        except OSError as error:
+            raise StartError(f"{file}: the key file cannot be made: {error.strerror}", _CANNOT_CREATE) from None
+        log.info("key.made", file=str(file))
+
+    def _send(self, outgoing: Sequence[Outgoing]) -> None:
+        by_link: dict[str, list[Outgoing]] = {}
+        for message in outgoing:
+            by_link.setdefault(message.row.link, []).append(message)
+        for name, messages in by_link.items():
+            self.links[name].outbox.offer(messages)
+
+    async def _sweep(self, receiver: Receiver) -> None:
+        while True:
+            try:
+                await receiver.sweep()
+            except SmsgwError as error:
+                if not error.retry:
+                    raise
+                log.warning("sweep.put_off", error=str(error))
+            await asyncio.sleep(_SWEEP_S)
+
+    async def _watch(self) -> None:
+        """Tell the service manager that the loop turns; it ends a daemon that has stopped turning."""
+        interval_ms = self._systemd.watchdog_interval_ms
+        while True:
+            if interval_ms:
+                self._systemd.watchdog()
+            self._systemd.status(self._status())
+            await asyncio.sleep((interval_ms or 10_000) / 1000)
+
+    def _status(self) -> str:
+        bound = sum(link.bound for link in self.links.values())
+        return f"{bound} of {len(self.links)} links bound"
+
+    def _healthy(self) -> bool:
+        return not self._broken
+
+    def _on_broken(self, error: StoreBroken) -> None:
+        self._broken = True
+        log.critical("store.broken", error=str(error))
+        self._end(error)
+
+    def _on_incident(self, incident: Incident) -> None:
+        error = incident.error
+        if isinstance(error, SmsgwError):
+            self._end(error)
+        else:
+            self._end(StartError(f"the task {incident.task} ended; see the log", _INTERNAL))
+
+    def _end(self, error: SmsgwError) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(error)
+
+    def request_stop(self) -> None:
+        """Ask the daemon to stop; `wait` returns then."""
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    async def wait(self) -> None:
+        """Run until somebody asks for the stop.
+
+        Raises:
+            SmsgwError: an incident; its exit status says which.
+        """
+        await asyncio.shield(self._ended)
+
+    async def _stop_links(self) -> None:
+        budget_s = 0.0 if self._broken else self._configuration.main.stop_timeout_s
+        if budget_s:
+            await asyncio.gather(*(link.stop(budget_s) for link in self.links.values()))
+
+    async def stop(self) -> None:
+        """Stop everything in reverse order: the links first, the store last."""
+        self._systemd.stopping("finishing what is in flight")
+        await self._stack.aclose()
+
+
+def _catalog(configuration: Configuration) -> Catalog:
+    return Catalog(
+        links=configuration.links,
+        services=catalog.build(configuration.services),
+        routes=Routes(configuration.services, configuration.links),
+        answers=configuration.main.answers,
+    )

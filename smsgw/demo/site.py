@@ -1,0 +1,241 @@
+"""The demo's page: a phone beside a merchant's site, live by server-sent events; all of it is served from here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp_jinja2
+import jinja2
+import msgspec
+import phonenumbers
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from smsgw.demo.phone import LISTENERS_LIMIT, TEXT_LIMIT, Phone, PhoneBusy, Phones
+from smsgw.demo.wire import Wire
+
+if TYPE_CHECKING:
+    from smsgw.demo.feed import Feed
+
+COOKIE = "phone"
+BODY_LIMIT = 32 * 1024  # bytes; 1,600 characters that JSON escapes as surrogate pairs take 19,200
+BODY_TIMEOUT_S = 10
+RECONNECT_MS = 1000
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the merchant sells, and where."""
+
+    short_code: str
+    keyword: str
+    price: str  # as the visitor reads it
+    verify_url: str  # the gateway's address for this service
+    site_url: str  # where this site is reached; the gateway sends visitors back to its /paid, /expired and /invalid
+
+
+class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the page sends to the phone."""
+
+    text: str
+
+
+class Site(msgspec.Struct, kw_only=True):
+    """What the handlers work with."""
+
+    phones: Phones
+    wire: Wire
+    offer: Offer
+    closing: bool = False
+
+
+SITE: Final = web.AppKey("SITE", Site)
+
+
+def create_site(*, phones: Phones, wire: Wire, offer: Offer) -> web.Application:
+    """Build the page and everything it asks for."""
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_guard])
+    app[SITE] = Site(phones=phones, wire=wire, offer=offer)
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.PackageLoader("smsgw.demo"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for path, template in (("/", "home"), ("/paid", "paid"), ("/expired", "expired"), ("/invalid", "invalid")):
+        app.router.add_get(path, _page(f"{template}.html"))
+    app.router.add_get("/phone/events", _events)
+    app.router.add_post("/phone/messages", _send)
+    app.router.add_static("/static", str(files("smsgw.demo") / "static"))
+    app.on_response_prepare.append(_add_headers)
+    app.on_shutdown.append(_hang_up)
+    return app
+
+
+def _page(template: str) -> Handler:
+    async def show(request: web.Request) -> web.Response:
+        return _show(request, template)
+
+    return show
+
+
+def _show(request: web.Request, template: str, status: int = 200) -> web.Response:
+    """Render a page with this browser's phone, which is switched on at the first visit."""
+    site = request.app[SITE]
+    phone, key = site.phones.find(request.cookies.get(COOKIE, "")), None
+    if phone is None:
+        new = site.phones.switch_on()
+        if new is None:
+            raise web.HTTPServiceUnavailable(text="Every phone of the demo is in use. Please try again later.")
+        key, phone = new
+    number = phonenumbers.parse(f"+{phone.msisdn}")
+    context = {
+        "offer": site.offer,
+        "number": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
+        "text_limit": TEXT_LIMIT,
+        "path": request.path,
+    }
+    response = aiohttp_jinja2.render_template(template, request, context, status=status)
+    if key is not None:
+        response.set_cookie(COOKIE, key, httponly=True, samesite="Lax")
+    return response
+
+
+async def _send(request: web.Request) -> web.Response:
+    """Send a message from this browser's phone: 202, and how it fared comes as an event."""
+    phone = _phone(request)
+    if request.content_type != "application/json":
+        # A page of another origin cannot send this type without asking first, and is never allowed to.
+        raise web.HTTPUnsupportedMediaType(text="Send application/json.")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            body = await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="The message did not arrive in time.") from None
+    try:
+        draft = msgspec.json.decode(body, type=Draft)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise web.HTTPBadRequest(text='Send one JSON object with the member "text".') from None
+    _check(draft.text)
+    try:
+        message = phone.send(draft.text)
+    except PhoneBusy:
+        raise web.HTTPTooManyRequests(text="Your earlier messages are still on their way to the gateway.") from None
+    return _json(message, 202)
+
+
+def _check(text: str) -> None:
+    if not text.strip():
+        raise web.HTTPUnprocessableEntity(text="Write something first.")
+    if len(text) > TEXT_LIMIT:
+        raise web.HTTPUnprocessableEntity(
+            text=f"A message has at most {TEXT_LIMIT} characters; this one has {len(text)}."
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise web.HTTPUnprocessableEntity(text="The message contains half a character (a lone surrogate).") from None
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    """Everything that the page shows live: first as it is, then each change."""
+    site, phone = request.app[SITE], _phone(request)
+    if phone.messages.watchers >= LISTENERS_LIMIT:
+        raise web.HTTPTooManyRequests(text="This phone is open in too many tabs.")
+    bell = asyncio.Event()
+    wire = site.wire
+    with phone.messages.watched_by(bell), wire.pdus.watched_by(bell), wire.binds.watched_by(bell):
+        async with sse_response(request) as stream:
+            await _stream(stream, site, phone, bell)
+    return stream
+
+
+async def _stream(stream: EventSourceResponse, site: Site, phone: Phone, bell: asyncio.Event) -> None:
+    feeds: dict[str, Feed[Any]] = {"messages": phone.messages, "wire": site.wire.pdus, "binds": site.wire.binds}
+    seen = dict.fromkeys(feeds, 0)
+    while not site.closing:
+        bell.clear()
+        for event, feed in feeds.items():
+            changed, seen[event] = feed.since(seen[event])
+            if changed:
+                await stream.send(_encode(changed), event=event, retry=RECONNECT_MS)
+        await bell.wait()
+
+
+async def _hang_up(app: web.Application) -> None:
+    """End the open event streams, which would hold up the stop."""
+    site = app[SITE]
+    site.closing = True
+    site.phones.hang_up()
+    site.wire.hang_up()
+
+
+def _phone(request: web.Request) -> Phone:
+    phone = request.app[SITE].phones.find(request.cookies.get(COOKIE, ""))
+    if phone is None:
+        raise web.HTTPNotFound(text="This phone is not switched on. Load the page again.")
+    return phone
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every error its form: a problem for the phone, a page for a visitor."""
+    try:
+        _only_one_name(request, request.app[SITE].offer)
+        return await handler(request)
+    except web.HTTPException as error:
+        return _error(request, error)
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_headers(request.app[SITE].offer))
+    response.headers.setdefault("Cache-Control", "no-cache" if request.path.startswith("/static/") else "no-store")
+
+
+def _only_one_name(request: web.Request, offer: Offer) -> None:
+    """Send "localhost" to the address that the gateway sends visitors back to: for cookies it is another site."""
+    home = urlsplit(offer.site_url)
+    if request.method == "GET" and request.url.host == "localhost" != home.hostname and request.url.port == home.port:
+        raise web.HTTPTemporaryRedirect(f"{home.scheme}://{home.netloc}{request.rel_url}")
+
+
+def _error(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    if request.path.startswith("/phone/"):
+        problem = {"type": "about:blank", "title": error.reason, "status": error.status, "detail": error.text}
+        return _json(problem, error.status, "application/problem+json")
+    if error.status == web.HTTPNotFound.status_code:
+        return _show(request, "missing.html", error.status)
+    raise error
+
+
+def _headers(offer: Offer) -> dict[str, str]:
+    """Nothing but our own files, no frames; the form and the look whether the gateway is there may leave the site."""
+    gateway, home = _origin(offer.verify_url), _origin(offer.site_url)
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src 'self' {gateway}; form-action 'self' {gateway} {home}; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _json(value: object, status: int, content_type: str = "application/json") -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type=content_type)
+
+
+def _encode(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,1 @@
+"""Use cases: what happens between an edge and the store. No sockets."""

@@ -1,0 +1,168 @@
+"""Access codes in use: issued in the transaction of the message that bought them, verified when a visitor brings one.
+
+Both work on batches: many purchases, or many visitors, in one transaction.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct, structs
+
+from smsgw.domain import catalog, codes
+from smsgw.domain.catalog import Service
+from smsgw.domain.codes import Outcome
+from smsgw.flows.outgoing import Answerable, Outgoing, answer
+from smsgw.flows.ports import Ports
+from smsgw.kit.batch import Batch
+from smsgw.kit.logs import get_logger
+from smsgw.store import codes as store
+from smsgw.store.codes import Attempt, CodeRow, Found, Use
+from smsgw.store.database import Transaction
+
+log = get_logger(__name__)
+
+# How often a code that is taken is drawn again before it is made one character longer: what was bought is delivered,
+# however small the space that the merchant chose.
+_DRAWS_PER_LENGTH = 8
+
+
+class Purchase(Struct, frozen=True, kw_only=True):
+    """A message that buys a code."""
+
+    service: Service
+    to: Answerable
+
+
+class Issued(Struct, frozen=True, kw_only=True):
+    """A code that was made, and the answer that tells it."""
+
+    code: CodeRow
+    answer: list[Outgoing]
+
+
+async def issue(ports: Ports, transaction: Transaction, purchases: Sequence[Purchase], now_ms: int) -> list[Issued]:
+    """Make and store a code for each purchase; return them with their answers, which the caller stores."""
+    drawn = await _draw(ports, transaction, purchases)
+    issued = [
+        _issue(ports, purchase, code, lookup, now_ms)
+        for purchase, (lookup, code) in zip(purchases, drawn.items(), strict=True)
+    ]
+    await store.insert(transaction, [one.code for one in issued])
+    return issued
+
+
+async def _draw(ports: Ports, transaction: Transaction, purchases: Sequence[Purchase]) -> dict[str, str]:
+    """Return {look-up: code}, one for each purchase and in their order, none of them in use."""
+    drawn: list[tuple[str, str] | None] = [None] * len(purchases)
+    missing = list(range(len(purchases)))
+    draws = 0
+    while missing:
+        longer = draws // _DRAWS_PER_LENGTH
+        fresh: dict[str, int] = {}
+        texts: dict[str, str] = {}
+        own = {pair[0] for pair in drawn if pair}
+        for index in missing:
+            service = purchases[index].service
+            policy = service.policy
+            if longer:
+                policy = structs.replace(policy, length=policy.length + longer)
+            code = codes.generate(policy, ports.random_bytes)
+            lookup = ports.vault.lookup(service.name, code)
+            if lookup not in own and lookup not in fresh:
+                fresh[lookup] = index
+                texts[lookup] = code
+        for lookup in fresh.keys() - await store.taken(transaction, fresh):
+            drawn[fresh[lookup]] = (lookup, texts[lookup])
+        missing = [index for index in missing if drawn[index] is None]
+        draws += 1
+    return dict(pair for pair in drawn if pair)
+
+
+def _issue(ports: Ports, purchase: Purchase, code: str, lookup: str, now_ms: int) -> Issued:
+    service, to = purchase.service, purchase.to
+    code_id = ports.ids.new("code")
+    reference = ports.random_bytes(1)[0]
+    segments = catalog.reply_segments(service, code, now_ms, reference)
+    row = CodeRow(
+        id=code_id,
+        service=service.name,
+        mo=to.mo,
+        link=to.link,
+        msisdn=to.source,
+        lookup=lookup,
+        sealed=ports.vault.seal(code.encode(), code_id),
+        key_id=ports.vault.key_id,
+        policy=service.policy_json,
+        issued_ms=now_ms,
+    )
+    valid_ms = int(service.settings.reply_valid_s * 1000)
+    return Issued(code=row, answer=answer(ports, to, segments, now_ms, valid_ms))
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """Somebody brings what they take for a code."""
+
+    service: str
+    typed: str  # as it came; hostile
+    visitor: str  # address of the visitor
+
+
+class Verifier:
+    """Verifies codes and counts their uses; visitors who come at once share a transaction."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._batch: Batch[Visit, Outcome] = Batch(self._handle, name="verify", limit=200, capacity=2_000)
+
+    async def redeem(self, visit: Visit) -> Outcome:
+        """Decide one attempt, record it, and count the use if it succeeds; returns after the commit.
+
+        Raises:
+            StoreUnavailable: nothing was decided.
+            asyncio.QueueFull: too many visitors wait already.
+        """
+        return await self._batch.add(visit)
+
+    async def close(self) -> None:
+        """Finish what waits."""
+        await self._batch.close()
+
+    async def _handle(self, visits: Sequence[Visit]) -> list[Outcome]:
+        ports = self._ports
+        now_ms = ports.clock.now_ms()
+        lookups = [ports.vault.lookup(visit.service, codes.canonical(visit.typed)) for visit in visits]
+        async with ports.database.write() as transaction:
+            found = await store.find(transaction, sorted(set(lookups)))
+            attempts, uses = [], []
+            for visit, lookup in zip(visits, lookups, strict=True):
+                known = found.get(lookup)
+                outcome = codes.judge(known.code, now_ms) if known else Outcome.INVALID
+                if known and outcome is Outcome.SUCCESS:
+                    uses.append(Use(id=known.id, used=known.code.used, first_used_ms=now_ms))
+                    found[lookup] = _used(known, now_ms)
+                attempts.append(_attempt(ports, visit, known, outcome, now_ms))
+            await store.use(transaction, uses)
+            await store.record(transaction, attempts)
+        for attempt in attempts:
+            log.info(
+                "code.attempt",
+                attempt=attempt.id,
+                code=attempt.code,
+                service=attempt.service,
+                outcome=attempt.outcome,
+            )
+        return [Outcome(attempt.outcome) for attempt in attempts]
+
+
+def _used(known: Found, now_ms: int) -> Found:
+    return structs.replace(known, code=codes.use(known.code, now_ms))
+
+
+def _attempt(ports: Ports, visit: Visit, known: Found | None, outcome: Outcome, now_ms: int) -> Attempt:
+    return Attempt(
+        id=ports.ids.new("att"),
+        service=visit.service,
+        code=known.id if known else None,
+        at_ms=now_ms,
+        visitor=visit.visitor,
+        outcome=outcome.value,
+    )

@@ -1,0 +1,224 @@
+"""One link's outgoing messages: what is ready, what is on its way, what came of it.
+
+In: answers right after their commit, and rows read back at the start or after an overflow. Out: messages in
+order, as the link's window and rate ask for them; results, recorded in batches. A result that cannot be recorded now is
+kept and tried again; until then its message counts as held, so that a store that fails slows the sending down.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from msgspec import structs
+
+from smsgw.domain.messages import Status, may_retry
+from smsgw.errors import SmsgwError
+from smsgw.flows import receipts
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.ports import Ports
+from smsgw.kit.batch import Batch
+from smsgw.kit.limits import Backoff
+from smsgw.kit.logs import get_logger
+from smsgw.settings import LinkSettings
+from smsgw.store import mts
+from smsgw.store.mts import MtRow, Retry, Settled
+
+log = get_logger(__name__)
+
+Result = Settled | Retry
+
+_CAPACITY = 5_000  # messages held in memory per link; more wait in the store
+_PAGE = 500
+_RESULTS_AT_ONCE = 500
+_RECORD_AGAIN_S = 0.5
+_READ_AGAIN_S = 1.0
+
+
+class Outbox:
+    """Holds a link's queued messages and records what becomes of them.
+
+    Args:
+        ports: the world.
+        link: the link's name.
+        settings: its settings.
+        wake: called when there is something to take.
+    """
+
+    def __init__(self, ports: Ports, link: str, settings: LinkSettings, wake: Callable[[], None]) -> None:
+        self._ports = ports
+        self._link = link
+        self._settings = settings
+        self._wake = wake
+        self._ready: deque[Outgoing] = deque()
+        self._later: list[tuple[int, str, Outgoing]] = []  # heap by the time of the next try
+        self._held: set[str] = set()  # ready, later, in flight or being recorded
+        self._let_go: set[str] | None = None  # while the store is being read: no longer held since the reading began
+        self._more = asyncio.Event()  # the store has messages that are not held
+        self._more.set()
+        self._results: Batch[Result, None] = Batch(
+            self._record, name=f"results {link}", limit=_RESULTS_AT_ONCE, capacity=2 * _CAPACITY
+        )
+
+    def offer(self, messages: Sequence[Outgoing]) -> None:
+        """Take messages that have just been committed; what does not fit stays in the store for later."""
+        for message in messages:
+            if message.row.id in self._held:
+                continue
+            if len(self._held) >= _CAPACITY or self._more.is_set():
+                self._more.set()  # those in the store are older: order is kept
+                continue
+            self._hold(message)
+        self._wake()
+
+    def _hold(self, message: Outgoing) -> None:
+        self._held.add(message.row.id)
+        if message.row.not_before_ms > self._ports.clock.now_ms():
+            heapq.heappush(self._later, (message.row.not_before_ms, message.row.id, message))
+        else:
+            self._ready.append(message)
+
+    def take(self) -> Outgoing | None:
+        """Return the next message to be sent now; the caller must report what becomes of it."""
+        now_ms = self._ports.clock.now_ms()
+        while self._later and self._later[0][0] <= now_ms:
+            self._ready.append(heapq.heappop(self._later)[2])
+        while self._ready:
+            message = self._ready.popleft()
+            if message.row.expires_ms > now_ms:
+                return message
+            self._settle(message, Status.EXPIRED, None, None)
+        return None
+
+    def put_back(self, message: Outgoing) -> None:
+        """Take back a message that was not sent."""
+        self._ready.appendleft(message)
+
+    def wait_ms(self) -> int | None:
+        """Return how long until a message is due that is not due now; None when there is none."""
+        return max(0, self._later[0][0] - self._ports.clock.now_ms()) if self._later else None
+
+    def accepted(self, message: Outgoing, message_id: str) -> None:
+        """Report a submit_sm_resp with status 0."""
+        self._settle(message, Status.ACCEPTED, 0, message_id or None)
+
+    def refused(self, message: Outgoing, command_status: int) -> None:
+        """Report an error; it decides whether to try again."""
+        if may_retry(command_status):
+            self._try_again(message, command_status)
+        else:
+            self._settle(message, Status.REFUSED, command_status, None)
+
+    def unanswered(self, message: Outgoing) -> None:
+        """Report that no response came: an unbilled message is sent at least once, so it is sent again."""
+        self._try_again(message, None)
+
+    def _try_again(self, message: Outgoing, command_status: int | None) -> None:
+        tries = message.row.tries + 1
+        backoff = Backoff(
+            int(self._settings.retry_first_s * 1000),
+            int(self._settings.retry_ceiling_s * 1000),
+            random=self._ports.random,
+        )
+        pause_ms = [backoff.next() for _ in range(min(tries, 20))][-1] if command_status is not None else 0
+        not_before_ms = self._ports.clock.now_ms() + pause_ms
+        row = structs.replace(message.row, tries=tries, not_before_ms=not_before_ms)
+        again = Outgoing(row=row, payload=message.payload)
+        heapq.heappush(self._later, (not_before_ms, row.id, again))
+        log.warning("mt.again", mt=row.id, mo=row.mo, link=self._link, tries=tries, command_status=command_status)
+        self._submit(Retry(id=row.id, not_before_ms=not_before_ms, tries=tries, command_status=command_status))
+        self._wake()
+
+    def _settle(self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None) -> None:
+        row = message.row
+        log_it = log.info if status is Status.ACCEPTED else log.warning
+        log_it(f"mt.{status.value}", mt=row.id, mo=row.mo, link=self._link, command_status=command_status)
+        self._submit(
+            Settled(
+                id=row.id,
+                status=status.value,
+                command_status=command_status,
+                message_id=message_id,
+                answered_ms=self._ports.clock.now_ms(),
+                tries=row.tries + 1,
+            )
+        )
+
+    def _submit(self, result: Result) -> None:
+        future = self._results.submit(result)
+        future.add_done_callback(lambda done: self._recorded(done, result))
+
+    def _recorded(self, done: asyncio.Future[None], result: Result) -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if isinstance(error, SmsgwError) and error.retry:
+            asyncio.get_running_loop().call_later(_RECORD_AGAIN_S, self._submit_again, result)
+        elif error is not None:
+            log.error("mt.result_lost", mt=result.id, link=self._link, exc_info=error)
+        if error is None and isinstance(result, Settled):
+            self._held.discard(result.id)
+            if self._let_go is not None:
+                self._let_go.add(result.id)
+
+    def _submit_again(self, result: Result) -> None:
+        if not self._results.full:
+            self._submit(result)
+
+    async def _record(self, results: Sequence[Result]) -> list[None]:
+        settled = [result for result in results if isinstance(result, Settled)]
+        async with self._ports.database.write() as transaction:
+            await mts.settle(transaction, settled)
+            await mts.retry(transaction, [result for result in results if isinstance(result, Retry)])
+            if self._settings.receipts:
+                named = {result.message_id: result.id for result in settled if result.message_id}
+                await receipts.match(transaction, self._link, named)
+        return [None] * len(results)
+
+    async def run(self) -> None:
+        """Read back what waits in the store, whenever there is more than is held; runs until it is cancelled."""
+        while True:
+            await self._more.wait()
+            if len(self._held) > _CAPACITY // 2:
+                await asyncio.sleep(_READ_AGAIN_S / 10)
+                continue
+            try:
+                await self._read_back()
+            except SmsgwError as error:
+                if not error.retry:
+                    raise
+                log.warning("mt.read_back_failed", link=self._link, error=str(error))
+                await asyncio.sleep(_READ_AGAIN_S)
+
+    async def _read_back(self) -> None:
+        """Hold what is queued in the store, oldest first, up to the capacity."""
+        self._more.clear()
+        after = ""
+        while not self._more.is_set():
+            # A result may be recorded between the snapshot that is read and the moment its rows are looked at.
+            let_go: set[str] = set()
+            self._let_go = let_go
+            try:
+                async with self._ports.database.read() as reader:
+                    rows = await mts.queued(reader, self._link, self._ports.node, after, _PAGE)
+            except SmsgwError:
+                self._more.set()
+                raise
+            finally:
+                self._let_go = None
+            for row in rows:
+                if len(self._held) >= _CAPACITY:
+                    self._more.set()
+                elif row.id not in self._held and row.id not in let_go:
+                    self._hold(self._opened(row))
+            self._wake()
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].id
+
+    def _opened(self, row: MtRow) -> Outgoing:
+        return Outgoing(row=row, payload=self._ports.vault.open(row.sealed, row.id))
+
+    async def close(self) -> None:
+        """Record the results that have come in."""
+        await self._results.close()

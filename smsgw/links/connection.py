@@ -1,0 +1,370 @@
+"""One bind of a link, from its TCP connection to its end: messages in to the receiver, messages out from the outbox."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from msgspec import Struct
+
+from smsgw.errors import BindError, PduError, SmsgwError, StoreBroken, StoreError
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.ports import Ports
+from smsgw.flows.receive import Arrival, Receiver, SessionEnded, SessionStarted
+from smsgw.flows.send import Outbox
+from smsgw.kit.limits import TokenBucket
+from smsgw.kit.logs import get_logger
+from smsgw.kit.wire import Wire
+from smsgw.settings import LinkSettings
+from smsgw.smpp import events, pdus, status
+from smsgw.smpp.session import Session, SessionSettings
+from smsgw.store.sessions import SessionRow
+
+log = get_logger(__name__)
+
+BINDS: Final = {
+    "transceiver": pdus.BindTransceiver,
+    "receiver": pdus.BindReceiver,
+    "transmitter": pdus.BindTransmitter,
+}
+_VERSIONS: Final = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
+_CREDENTIALS: Final = frozenset({status.ESME_RINVPASWD, status.ESME_RINVSYSID})
+_STORE_AGAIN_S: Final = 0.5
+_OUTGOING_NAME: Final = 128  # the largest message id that is kept
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a connection works with."""
+
+    ports: Ports
+    link: str
+    settings: LinkSettings
+    receiver: Receiver
+    outbox: Outbox
+    bucket: TokenBucket | None  # the link's rate, shared by its binds
+
+
+class Connection:
+    """One life of one bind. `run` returns when it is over, and raises when it did not begin.
+
+    Args:
+        parts: what it works with.
+        kind: "transceiver", "receiver" or "transmitter".
+        password: for the bind only; not kept.
+    """
+
+    def __init__(self, parts: Parts, kind: str) -> None:
+        self._parts = parts
+        self._kind = kind
+        self._receives = kind != "transmitter"
+        settings = parts.settings
+        self._session = Session(
+            SessionSettings(
+                role="esme",
+                window=settings.window,
+                response_timeout_ms=int(settings.response_timeout_s * 1000),
+                enquire_link_interval_ms=int(settings.enquire_link_s * 1000),
+            ),
+            now_ms=parts.ports.clock.monotonic_ms(),
+        )
+        self._wire: Wire[events.Event] | None = None
+        self._id = ""
+        self._bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closed = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._stopping = False
+        self._reason = "connection_lost"
+        self._in_flight: dict[int, Outgoing] = {}  # sequence number → message
+        self._answered: deque[tuple[int, str]] = deque()  # (ordinal of the answer, message) not proven yet
+        self._proven = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._handlers: Final[dict[type, Callable[[Any], None]]] = {
+            events.Bound: self._on_bound,
+            events.BindRefused: self._on_bind_refused,
+            events.Received: self._on_received,
+            events.Answered: self._on_answered,
+            events.Late: self._on_answered,
+            events.TimedOut: self._on_unanswered,
+            events.Lost: self._on_unanswered,
+            events.Unsolicited: self._on_unsolicited,
+            events.Violation: self._on_violation,
+            events.Ended: self._on_ended,
+        }
+
+    @property
+    def bound(self) -> bool:
+        """Whether messages may travel."""
+        return self._session.bound
+
+    async def run(self, password: str) -> str:
+        """Connect, bind, serve until the end; return its reason.
+
+        Raises:
+            OSError, TimeoutError: there is no connection.
+            BindError: the SMSC refused the bind.
+            StoreBroken: nothing may be acknowledged any more.
+        """
+        settings = self._parts.settings
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(settings.connect_timeout_s):
+            _, wire = await loop.create_connection(self._make_wire, settings.host, settings.port)
+        self._wire = wire
+        try:
+            await self._start_session()
+            self._session.request(self._bind_pdu(password), self._now_ms())
+            wire.send_soon()
+            await self._bound
+            log.info("link.bound", link=self._parts.link, bind=self._kind, session=self._id)
+            self.pump()
+            await self._closed.wait()
+        finally:
+            wire.close()
+            await self._end_session()
+        return self._reason
+
+    def _make_wire(self) -> Wire[events.Event]:
+        return Wire(
+            self._session,
+            on_events=self._on_events,
+            now_ms=self._now_ms,
+            on_writable=self.pump,
+            on_closed=self._on_closed,
+        )
+
+    def _bind_pdu(self, password: str) -> pdus.Pdu:
+        settings = self._parts.settings
+        return BINDS[self._kind](
+            system_id=settings.system_id,
+            password=password,
+            system_type=settings.system_type,
+            interface_version=_VERSIONS[settings.interface_version],
+            address_range=settings.address_range,
+        )
+
+    # The session in the store: begun before the first message can come, ended before the next one begins
+
+    async def _start_session(self) -> None:
+        ports = self._parts.ports
+        self._id = ports.ids.new("ses")
+        self._proven = ports.ids.new("mo")
+        if self._receives:
+            row = SessionRow(
+                id=self._id,
+                link=self._parts.link,
+                node=ports.node,
+                bound_ms=ports.clock.now_ms(),
+                proven=self._proven,
+            )
+            await self._parts.receiver.submit(SessionStarted(row=row))
+
+    async def _end_session(self) -> None:
+        """Record what was proven; wait for the store if need be: the next session must not begin before."""
+        while self._receives and self._id:
+            item = SessionEnded(session=self._id, link=self._parts.link, proven=self._proven)
+            try:
+                await asyncio.shield(self._parts.receiver.submit(item))
+            except StoreBroken:
+                raise
+            except (StoreError, asyncio.QueueFull):
+                await asyncio.sleep(_STORE_AGAIN_S)
+            else:
+                return
+
+    # What the session tells
+
+    def _on_events(self, happened: list[events.Event]) -> None:
+        for event in happened:
+            self._handlers[type(event)](event)
+        self._move_proof()
+        if self._session.bound:
+            self.pump()
+        if not self._in_flight and not self._session.unanswered_in:
+            self._idle.set()
+
+    def _on_bound(self, _: events.Bound) -> None:
+        if not self._bound.done():
+            self._bound.set_result(None)
+
+    def _on_bind_refused(self, event: events.BindRefused) -> None:
+        told = event.response.command_status
+        error = BindError(
+            f"the SMSC refused the bind with {status.name(told)}", command_status=told, credentials=told in _CREDENTIALS
+        )
+        if not self._bound.done():
+            self._bound.set_exception(error)
+
+    def _on_received(self, event: events.Received) -> None:
+        request = event.request
+        if not isinstance(request, pdus.DeliverSm | pdus.DataSm):
+            log.info("link.notified", link=self._parts.link, pdu=request.name)
+            return
+        if self._stopping:
+            self._answer(request, "", self._parts.settings.temporary_error)
+            return
+        ports = self._parts.ports
+        mo = ports.ids.new("mo")
+        arrival = Arrival(
+            id=mo,
+            link=self._parts.link,
+            session=self._id,
+            received_ms=ports.clock.now_ms(),
+            arrived_ms=self._now_ms(),
+            proven=self._proven,
+            pdu=request,
+        )
+        try:
+            future = self._parts.receiver.submit(arrival)
+        except asyncio.QueueFull:
+            self._answer(request, mo, self._parts.settings.temporary_error)
+        else:
+            future.add_done_callback(partial(self._on_stored, request, mo))
+
+    def _on_stored(self, request: pdus.DeliverSm | pdus.DataSm, mo: str, stored: asyncio.Future[None]) -> None:
+        """Acknowledge what is on disk; ask for another try of what is not."""
+        error = None if stored.cancelled() else stored.exception()
+        if error is None and not stored.cancelled():
+            self._answer(request, mo, status.ESME_ROK)
+            return
+        if isinstance(error, StoreBroken):
+            return  # the daemon stops; an answer now could be the last lie
+        log.error(
+            "mo.not_stored",
+            mo=mo,
+            link=self._parts.link,
+            exc_info=None if isinstance(error, SmsgwError) else error,
+            error=str(error) if isinstance(error, SmsgwError) else None,
+        )
+        self._answer(request, mo, self._parts.settings.temporary_error)
+
+    def _answer(self, request: pdus.DeliverSm | pdus.DataSm, mo: str, command_status: int) -> None:
+        response = pdus.RESPONSE_TO[type(request)](command_status=command_status)
+        ordinal = self._session.respond(request, response, self._now_ms())
+        if ordinal:
+            self._answered.append((ordinal, mo))
+        if self._wire is not None:
+            self._wire.send_soon()
+        if self._stopping and not self._in_flight and not self._session.unanswered_in:
+            self._idle.set()
+
+    def _move_proof(self) -> None:
+        proven = self._session.proven
+        answered = self._answered
+        while answered and answered[0][0] <= proven:
+            self._proven = answered.popleft()[1] or self._proven
+
+    def _on_answered(self, event: events.Answered | events.Late) -> None:
+        message = self._in_flight.pop(event.response.sequence_number, None)
+        if message is None:
+            return  # timed out before; it is on its way again
+        response = event.response
+        if response.command_status == status.ESME_ROK and isinstance(response, pdus.SubmitSmResp):
+            self._parts.outbox.accepted(message, response.message_id[:_OUTGOING_NAME])
+        else:
+            self._parts.outbox.refused(message, response.command_status)
+
+    def _on_unanswered(self, event: events.TimedOut | events.Lost) -> None:
+        message = self._in_flight.pop(event.sequence_number, None)
+        if message is not None:
+            self._parts.outbox.unanswered(message)
+
+    def _on_unsolicited(self, event: events.Unsolicited) -> None:
+        log.warning("link.unsolicited", link=self._parts.link, pdu=event.response.name)
+
+    def _on_violation(self, event: events.Violation) -> None:
+        log.warning(
+            "link.violation",
+            link=self._parts.link,
+            reason=event.reason,
+            command_id=f"0x{event.command_id:08x}",
+            told=status.name(event.command_status),
+        )
+
+    def _on_ended(self, event: events.Ended) -> None:
+        self._reason = event.reason
+        if not self._bound.done():
+            self._bound.set_exception(ConnectionError(f"no answer to the bind: {event.reason}"))
+        if self._wire is not None:
+            self._wire.close()
+
+    def _on_closed(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._bound.done():
+            self._bound.set_exception(ConnectionError("the connection was closed before the bind was answered"))
+        self._closed.set()
+        self._idle.set()
+
+    # What is sent
+
+    def pump(self) -> None:
+        """Send as much as the window, the rate and the socket allow now."""
+        session, wire, bucket = self._session, self._wire, self._parts.bucket
+        if wire is None or self._stopping or not wire.can_write:
+            return
+        now_ms = self._now_ms()
+        while session.free > 0:
+            if bucket is not None and (pause_ms := bucket.wait_ms(1, now_ms)):
+                self._pump_in(pause_ms)
+                break
+            message = self._parts.outbox.take()
+            if message is None:
+                self._pump_in(self._parts.outbox.wait_ms())
+                break
+            if self._send(message, now_ms) and bucket is not None:
+                bucket.take(1, now_ms)
+        wire.send_soon()
+
+    def _send(self, message: Outgoing, now_ms: int) -> bool:
+        try:
+            number = self._session.request(_submit_sm(message, self._parts.settings), now_ms)
+        except PduError as error:
+            log.error("mt.not_sendable", mt=message.row.id, link=self._parts.link, error=str(error))
+            self._parts.outbox.refused(message, error.command_status)
+            return False
+        self._in_flight[number] = message
+        return True
+
+    def _pump_in(self, pause_ms: int | None) -> None:
+        if pause_ms is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(pause_ms / 1000, self.pump)
+
+    # The end
+
+    async def stop(self) -> None:
+        """Take no more messages, finish what is in flight, unbind. Ends at once when cancelled."""
+        self._stopping = True
+        self._idle.clear()
+        if self._session.bound and (self._in_flight or self._session.unanswered_in):
+            await self._idle.wait()
+        if self._session.bound and self._wire is not None:
+            self._session.unbind(self._now_ms())
+            self._wire.send_soon()
+            await self._closed.wait()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _now_ms(self) -> int:
+        return self._parts.ports.clock.monotonic_ms()
+
+
+def _submit_sm(message: Outgoing, settings: LinkSettings) -> pdus.SubmitSm:
+    row = message.row
+    return pdus.SubmitSm(
+        source_addr_ton=row.source_ton,
+        source_addr_npi=row.source_npi,
+        source_addr=row.source,
+        dest_addr_ton=row.dest_ton,
+        dest_addr_npi=row.dest_npi,
+        destination_addr=row.destination,
+        esm_class=row.esm_class,
+        registered_delivery=1 if settings.receipts else 0,
+        data_coding=row.data_coding,
+        short_message=message.payload,
+    )

@@ -1,0 +1,117 @@
+"""One operator, supervised: its binds are made, kept and made again, and never wait for another operator's."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+from smsgw.errors import BindError, SmsgwError, StoreBroken
+from smsgw.flows.ports import Ports
+from smsgw.flows.receive import Receiver
+from smsgw.flows.send import Outbox
+from smsgw.kit.limits import Backoff, TokenBucket
+from smsgw.kit.logs import get_logger
+from smsgw.kit.tasks import Supervisor
+from smsgw.links.connection import Connection, Parts
+from smsgw.settings import LinkSettings
+
+log = get_logger(__name__)
+
+_KINDS: Final = {"transceiver": ("transceiver",), "separate": ("receiver", "transmitter")}
+_STEADY_MS: Final = 10_000  # a bind that lasted this long was a success: the pauses begin anew
+_BURST_S: Final = 0.1  # how much of a second's rate may go out at once
+
+
+class Link:
+    """Keeps the binds of one operator.
+
+    Args:
+        ports: the world.
+        name: the link's name.
+        settings: its settings.
+        password: for its binds.
+        receiver: takes what arrives.
+    """
+
+    def __init__(self, ports: Ports, name: str, settings: LinkSettings, password: str, receiver: Receiver) -> None:
+        self.name = name
+        self.outbox = Outbox(ports, name, settings, self._wake)
+        self._ports = ports
+        self._settings = settings
+        self._password = password
+        rate = settings.rate_per_s
+        self._parts = Parts(
+            ports=ports,
+            link=name,
+            settings=settings,
+            receiver=receiver,
+            outbox=self.outbox,
+            bucket=TokenBucket(rate, max(1, int(rate * _BURST_S))) if rate else None,
+        )
+        self._live: dict[str, Connection] = {}
+        self._stopping = False
+
+    @property
+    def bound(self) -> bool:
+        """Whether every bind of the link stands."""
+        return len(self._live) == len(_KINDS[self._settings.bind]) and all(one.bound for one in self._live.values())
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Begin to keep the binds, and to read back what waits to be sent."""
+        supervisor.start(f"outbox {self.name}", self.outbox.run)
+        for kind in _KINDS[self._settings.bind]:
+            supervisor.start(f"{self.name} {kind}", lambda kind=kind: self._keep(kind))  # type: ignore[misc]  # mypy can't type a lambda's default
+
+    async def _keep(self, kind: str) -> None:
+        backoff = Backoff(
+            int(self._settings.reconnect_first_s * 1000),
+            int(self._settings.reconnect_ceiling_s * 1000),
+            random=self._ports.random,
+        )
+        while True:
+            began_ms = self._ports.clock.monotonic_ms()
+            slow = await self._live_once(kind)
+            if self._ports.clock.monotonic_ms() - began_ms >= _STEADY_MS:
+                backoff.reset()
+            if self._stopping:
+                await asyncio.Event().wait()  # until the supervisor ends it
+            pause_ms = int(self._settings.credentials_retry_s * 1000) if slow else backoff.next()
+            await asyncio.sleep(pause_ms / 1000)
+
+    async def _live_once(self, kind: str) -> bool:
+        """Make one bind and stay with it to its end; return whether to wait long before the next."""
+        connection = Connection(self._parts, kind)
+        self._live[kind] = connection
+        peer = f"{self._settings.host}:{self._settings.port}"
+        try:
+            reason = await connection.run(self._password)
+        except BindError as error:
+            log.error("link.bind_refused", link=self.name, bind=kind, peer=peer, error=str(error))
+            return error.credentials
+        except StoreBroken:
+            raise
+        except (OSError, TimeoutError) as error:
+            what = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            log.warning("link.unreachable", link=self.name, bind=kind, peer=peer, error=what)
+        except SmsgwError as error:
+            log.warning("link.failed", link=self.name, bind=kind, peer=peer, error=str(error))
+        else:
+            log.warning("link.lost", link=self.name, bind=kind, peer=peer, reason=reason)
+        finally:
+            connection.abort()
+            self._live.pop(kind, None)
+        return False
+
+    def _wake(self) -> None:
+        for connection in self._live.values():
+            connection.pump()
+
+    async def stop(self, deadline_s: float) -> None:
+        """Finish what is in flight and unbind, within the budget; then close."""
+        self._stopping = True
+        connections = list(self._live.values())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
+                for connection in connections:
+                    group.create_task(connection.stop())
+        for connection in connections:
+            connection.abort()

@@ -1,0 +1,1 @@
+"""Persistence: one seam, two engines, one file a noun."""

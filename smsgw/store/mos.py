@@ -1,0 +1,112 @@
+"""Received messages: the rows as they came, their parts that wait, and the doubts about their acknowledgements."""
+
+from collections.abc import Collection, Sequence
+
+from msgspec import Struct
+
+from smsgw.store.database import Reader, Transaction
+
+
+class MoRow(Struct, frozen=True, kw_only=True):
+    """One deliver_sm or data_sm, and what was decided about it. Columns as in migrations/*/0001_house.sql."""
+
+    id: str
+    link: str
+    session: str
+    received_ms: int
+    source: str
+    destination: str
+    esm_class: int
+    data_coding: int
+    payload: bytes
+    tlvs: bytes
+    fingerprint: str
+    operator_id: str | None
+    part_key: str | None
+    part_number: int | None
+    part_total: int | None
+    status: str
+    whole: str | None
+    body: str | None
+    service: str | None
+    outcome: str | None
+
+
+class WaitingPart(Struct, frozen=True, kw_only=True):
+    """A part of a long message that waits for the rest."""
+
+    id: str
+    part_key: str
+    part_number: int
+    part_total: int
+    esm_class: int
+    payload: bytes
+
+
+class Joined(Struct, frozen=True, kw_only=True):
+    """A waiting part, and the message that completed the whole."""
+
+    id: str
+    whole: str
+
+
+class Absorbed(Struct, frozen=True, kw_only=True):
+    """A message whose one redelivery has come."""
+
+    mo: str
+
+
+async def insert(transaction: Transaction, rows: Sequence[MoRow]) -> None:
+    """Store messages."""
+    await transaction.executemany("mos.insert", rows)
+
+
+async def join_parts(transaction: Transaction, rows: Sequence[Joined]) -> None:
+    """Mark parts whose message is whole."""
+    if rows:
+        await transaction.executemany("mos.join_part", rows)
+
+
+async def waiting_parts(reader: Reader, part_keys: Collection[str], since_ms: int) -> list[WaitingPart]:
+    """Return the stored parts of these long messages, oldest first, that came after ``since_ms``."""
+    if not part_keys:
+        return []
+    rows = await reader.fetch("mos.waiting_parts", part_keys=list(part_keys), since_ms=since_ms)
+    return [WaitingPart(**dict(zip(WaitingPart.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def by_operator_ids(reader: Reader, operator_ids: Collection[str]) -> dict[str, str]:
+    """Return {operator's id: our id} of the messages that have come before."""
+    if not operator_ids:
+        return {}
+    rows = await reader.fetch("mos.by_operator_ids", operator_ids=list(operator_ids))
+    return {operator_id: mo for mo, operator_id in rows}
+
+
+async def doubted(reader: Reader, fingerprints: Collection[str], now_ms: int) -> dict[str, list[str]]:
+    """Return {fingerprint: ids, oldest first} of messages that may be delivered again."""
+    found: dict[str, list[str]] = {}
+    for mo, fingerprint in await reader.fetch("mos.doubted", fingerprints=list(fingerprints), now_ms=now_ms):
+        found.setdefault(fingerprint, []).append(mo)
+    return found
+
+
+async def doubt_session(transaction: Transaction, session: str, until_ms: int) -> int:
+    """Doubt whatever the session had not proven when it ended; return how many messages."""
+    return await transaction.execute("mos.doubt_session", session=session, until_ms=until_ms)
+
+
+async def doubt_messages(transaction: Transaction, ids: Sequence[str], until_ms: int) -> None:
+    """Doubt the acknowledgement of these messages, as far as they were stored."""
+    await transaction.execute("mos.doubt_messages", ids=list(ids), until_ms=until_ms)
+
+
+async def absorb(transaction: Transaction, rows: Sequence[Absorbed]) -> None:
+    """End the doubts whose redelivery has come."""
+    if rows:
+        await transaction.executemany("mos.absorb", rows)
+
+
+async def forget_doubts(transaction: Transaction, now_ms: int) -> int:
+    """Delete the doubts that are too old; return how many."""
+    return await transaction.execute("mos.forget_doubts", now_ms=now_ms)

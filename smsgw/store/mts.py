@@ -1,0 +1,76 @@
+"""Outgoing messages, one row per submit_sm: queued with what causes them, settled by the SMSC's answer."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from smsgw.store.database import Reader, Transaction
+
+
+class MtRow(Struct, frozen=True, kw_only=True):
+    """A message on its way. Columns as in migrations/*/0001_house.sql."""
+
+    id: str
+    mo: str | None
+    node: str
+    link: str
+    source: str
+    source_ton: int
+    source_npi: int
+    destination: str
+    dest_ton: int
+    dest_npi: int
+    esm_class: int
+    data_coding: int
+    sealed: bytes
+    key_id: str
+    part: int
+    parts: int
+    created_ms: int
+    expires_ms: int
+    not_before_ms: int
+    tries: int
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """The end of an MT's sending."""
+
+    id: str
+    status: str
+    command_status: int | None
+    message_id: str | None
+    answered_ms: int
+    tries: int
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """An MT that is to be tried again."""
+
+    id: str
+    not_before_ms: int
+    tries: int
+    command_status: int | None
+
+
+async def insert(transaction: Transaction, rows: Sequence[MtRow]) -> None:
+    """Queue messages."""
+    if rows:
+        await transaction.executemany("mts.insert", rows)
+
+
+async def queued(reader: Reader, link: str, node: str, after: str, count: int) -> list[MtRow]:
+    """Return up to ``count`` of a link's queued messages with ids above ``after``, oldest first."""
+    rows = await reader.fetch("mts.queued", link=link, node=node, after=after, count=count)
+    return [MtRow(**dict(zip(MtRow.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def settle(transaction: Transaction, rows: Sequence[Settled]) -> None:
+    """Record answers; a message that is not queued any more stays as it is."""
+    if rows:
+        await transaction.executemany("mts.settle", rows)
+
+
+async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:
+    """Record when to try again."""
+    if rows:
+        await transaction.executemany("mts.retry", rows)

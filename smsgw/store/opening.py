@@ -1,0 +1,39 @@
+"""Opens the database that the settings name, with the project's own queries."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from smsgw.errors import StoreBroken
+from smsgw.settings import Configuration
+from smsgw.store import queries
+from smsgw.store.database import Database
+from smsgw.store.postgres import PostgresDatabase, PostgresLimits
+from smsgw.store.sqlite import SqliteDatabase, SqliteLimits
+
+_HERE = Path(__file__).parent
+SQL: Final = _HERE / "sql"
+MIGRATIONS: Final = _HERE / "migrations"
+
+
+async def open_database(
+    configuration: Configuration, *, on_broken: Callable[[StoreBroken], None] | None = None
+) -> Database:
+    """Open it.
+
+    Args:
+        configuration: names the engine and the place.
+        on_broken: told once when the database cannot be trusted any more.
+
+    Raises:
+        StartError, StoreError: it cannot be used as it is.
+    """
+    store = configuration.main.store
+    wait_ms = int(store.busy_timeout_s * 1000)
+    if store.engine == "postgres":
+        limits = PostgresLimits(lock_wait_ms=wait_ms, connect_ms=wait_ms)
+        return await PostgresDatabase.open(store.dsn, queries.load(SQL, "postgres"), limits=limits)
+    path = configuration.state_dir / store.path
+    return await SqliteDatabase.open(
+        path, queries.load(SQL, "sqlite"), limits=SqliteLimits(lock_wait_ms=wait_ms), on_broken=on_broken
+    )

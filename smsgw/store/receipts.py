@@ -1,0 +1,74 @@
+"""Delivery receipts, matched to their messages by the SMSC's id on the same link, at once or later."""
+
+from collections.abc import Collection, Sequence
+
+from msgspec import Struct
+
+from smsgw.store.database import Reader, Transaction
+
+
+class ReceiptRow(Struct, frozen=True, kw_only=True):
+    """A receipt as it came. Columns as in migrations/*/0001_house.sql."""
+
+    id: str
+    link: str
+    session: str
+    received_ms: int
+    message_id: str
+    state: str
+    payload: bytes
+    tlvs: bytes
+    mt: str | None
+
+
+class Match(Struct, frozen=True, kw_only=True):
+    """A receipt has found its message."""
+
+    id: str
+    mt: str
+
+
+class Delivered(Struct, frozen=True, kw_only=True):
+    """What a receipt says about a message."""
+
+    mt: str
+    status: str
+
+
+class Unmatched(Struct, frozen=True, kw_only=True):
+    """A receipt that waits for the response that names its message."""
+
+    id: str
+    link: str
+    message_id: str
+    state: str
+
+
+async def insert(transaction: Transaction, rows: Sequence[ReceiptRow]) -> None:
+    """Store receipts."""
+    if rows:
+        await transaction.executemany("receipts.insert", rows)
+
+
+async def messages(reader: Reader, link: str, message_ids: Collection[str]) -> dict[str, str]:
+    """Return {the SMSC's id: our id} of a link's messages; of several with one id, the latest."""
+    rows = await reader.fetch("receipts.messages", link=link, message_ids=list(message_ids))
+    return {message_id: mt for mt, message_id in sorted(rows)}
+
+
+async def unmatched(reader: Reader, link: str, message_ids: Collection[str]) -> list[Unmatched]:
+    """Return the receipts that wait for these ids, oldest first."""
+    rows = await reader.fetch("receipts.unmatched", link=link, message_ids=list(message_ids))
+    return [Unmatched(**dict(zip(Unmatched.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def match(transaction: Transaction, rows: Sequence[Match]) -> None:
+    """Tie receipts to their messages."""
+    if rows:
+        await transaction.executemany("receipts.match", rows)
+
+
+async def deliver(transaction: Transaction, rows: Sequence[Delivered]) -> None:
+    """Move accepted messages to their final state."""
+    if rows:
+        await transaction.executemany("receipts.deliver", rows)

@@ -1,0 +1,25 @@
+-- name: insert*!
+-- Messages as they came, with what was decided about each.
+insert into mos (id, link, session, received_ms, source, destination, esm_class, data_coding, payload, tlvs, fingerprint,
+    operator_id, part_key, part_number, part_total, status, whole, body, service, outcome)
+values (:id, :link, :session, :received_ms, :source, :destination, :esm_class, :data_coding, :payload, :tlvs,
+    :fingerprint, :operator_id, :part_key, :part_number, :part_total, :status, :whole, :body, :service, :outcome);
+
+-- name: join_part*!
+-- A part of a long message that is complete now.
+update mos set status = 'joined', whole = :whole where id = :id and status = 'part';
+
+-- name: doubt_session!
+-- Whatever a session that ended had not proven may come again.
+insert into mo_uncertain (mo, fingerprint, until_ms)
+select m.id, m.fingerprint, :until_ms from mos m join link_sessions s on s.id = m.session
+where s.id = :session and m.session = :session and m.id > s.proven and m.status <> 'repeated'
+on conflict (mo) do nothing;
+
+-- name: absorb*!
+-- A redelivery has come: it was the only one that its message may have.
+delete from mo_uncertain where mo = :mo;
+
+-- name: forget_doubts!
+-- Doubts end with the operator's redelivery window.
+delete from mo_uncertain where until_ms <= :now_ms;

@@ -1,0 +1,19 @@
+-- name: doubt_messages!
+-- Stored messages whose answer came too late, or was an error, may come again.
+insert into mo_uncertain (mo, fingerprint, until_ms)
+select id, fingerprint, :until_ms from mos where id = any(:ids::text[]) and status <> 'repeated'
+on conflict (mo) do nothing;
+
+-- name: doubted
+-- The messages that one of these may be a redelivery of, oldest first.
+select mo, fingerprint from mo_uncertain
+where fingerprint = any(:fingerprints::text[]) and until_ms > :now_ms order by mo;
+
+-- name: by_operator_ids
+-- The messages that the operator gave these ids.
+select id, operator_id from mos where operator_id = any(:operator_ids::text[]);
+
+-- name: waiting_parts
+-- The parts of long messages that wait for the rest.
+select id, part_key, part_number, part_total, esm_class, payload from mos
+where status = 'part' and part_key = any(:part_keys::text[]) and received_ms > :since_ms order by id;

@@ -1,0 +1,21 @@
+-- name: seen!
+-- A node says that it lives; made at its first start.
+insert into nodes (id, started_ms, seen_ms) values (:node, :now_ms, :now_ms)
+on conflict (id) do update set started_ms = excluded.started_ms, seen_ms = excluded.seen_ms;
+
+-- name: start!
+-- A bind that can receive has begun.
+insert into link_sessions (id, link, node, bound_ms, proven) values (:id, :link, :node, :bound_ms, :proven)
+on conflict (id) do nothing;
+
+-- name: prove*!
+-- Acknowledgements up to `proven` have provably reached the SMSC; only moves forward.
+update link_sessions set proven = :proven where id = :session and proven < :proven;
+
+-- name: end!
+-- A session is over.
+update link_sessions set ended_ms = :now_ms where id = :session and ended_ms is null;
+
+-- name: open
+-- The sessions that a node left open when it died.
+select id, link from link_sessions where node = :node and ended_ms is null;

@@ -1,0 +1,8 @@
+-- name: taken
+-- Which of these look-ups are in use.
+select lookup from codes where lookup in (select value from json_each(:lookups));
+
+-- name: find
+-- The codes behind these look-ups, locked until the transaction ends (SQLite has one writer anyway).
+select lookup, id, service, policy, issued_ms, first_used_ms, used from codes
+where lookup in (select value from json_each(:lookups)) order by id;

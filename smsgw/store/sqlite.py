@@ -1,0 +1,381 @@
+"""SQLite behind the seam: one connection that writes, a few that read, one that moves the write-ahead log along.
+
+A hop to a connection's thread costs more than most statements. So a transaction makes one for each answer that it
+needs: BEGIN travels with the first statement, rows that need no answer with the next statement or with COMMIT.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import msgspec
+
+from smsgw.errors import StartError, StoreBroken, StoreError, StoreUnavailable
+from smsgw.store.database import Row, to_the_end
+from smsgw.store.queries import Dialect, Queries, Query
+from smsgw.store.sqlite_thread import Job, SqliteThread
+
+T = TypeVar("T")
+
+_SCRIPT_MS: Final = 600_000  # a migration may rewrite a table of millions of rows
+_MOVE_MS: Final = 60_000
+_PAGES_OF_A_COMMIT: Final = 4
+_CANNOT_CREATE: Final = 73  # EX_CANTCREAT
+_IO_ERROR: Final = 74  # EX_IOERR
+
+_FULL: Final = 2  # what "pragma synchronous" answers for FULL
+# On every connection. No mmap: an I/O error would come as SIGBUS, not as an error.
+_PRAGMAS: Final = (
+    "synchronous = full",
+    "foreign_keys = on",
+    "temp_store = memory",
+    "mmap_size = 0",
+    "wal_autocheckpoint = 0",
+)
+
+
+class SqliteLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What an open file may take."""
+
+    lock_wait_ms: int = 5_000  # longest wait for another writer, in this process or another one
+    statement_ms: int = 10_000  # longest computation of one statement
+    readers: int = 2  # connections that read beside the writer
+    cache_kib: int = 8_000  # pages that the writer keeps in memory; each reader keeps a quarter of it
+    move_every: int = 4_000  # changes from one move of the log to the next; about as many pages of 4 KiB
+    log_pages: int = 16_000  # length of the log at which the writer waits for the end of a move
+
+
+class SqliteDatabase:
+    """An open SQLite file; a ``database.Database``."""
+
+    dialect: Final[Dialect] = "sqlite"
+
+    def __init__(
+        self, path: Path, queries: Queries, limits: SqliteLimits, on_broken: Callable[[StoreBroken], None] | None
+    ) -> None:
+        self._path = path
+        self._queries = queries
+        self._limits = limits
+        self._on_broken = on_broken
+        self._broken: str | None = None
+        self._threads: list[SqliteThread] = []
+        self._readers: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
+        self._turn = asyncio.Lock()  # whoever holds it writes
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        queries: Queries,
+        *,
+        limits: SqliteLimits | None = None,
+        on_broken: Callable[[StoreBroken], None] | None = None,
+    ) -> Self:
+        """Open the file, make it if there is none, and prove that a commit will be on disk.
+
+        Args:
+            path: the database; its folder must exist. ``-wal`` and ``-shm`` will stand beside it.
+            queries: what may be asked, from ``queries.load``.
+            limits: deadlines and sizes.
+            on_broken: told once when the file cannot be trusted any more, whoever found that out.
+
+        Raises:
+            StartError: no such folder, no permission, or a file system that cannot do WAL.
+            StoreUnavailable: another process holds the file.
+            StoreBroken: the file is not a database, or damaged.
+        """
+        _prepare(path)
+        database = cls(path, queries, limits or SqliteLimits(), on_broken)
+        try:
+            await database._connect()
+        except BaseException:
+            await to_the_end(database.close())
+            raise
+        return database
+
+    async def _connect(self) -> None:
+        cache = self._limits.cache_kib
+        self._writer = await self._thread("journal_mode = wal", f"cache_size = -{cache}")
+        journal, synchronous = await self._writer.run(_durability, self._limits.statement_ms)
+        if (journal, synchronous) != ("wal", _FULL):
+            raise StartError(
+                f"{self._path}: here SQLite works with journal_mode={journal} and synchronous={synchronous} instead of "
+                "wal and 2, so a commit would not be safe; use a local file system",
+                _IO_ERROR,
+            )
+        self._log = _Log(await self._thread("cache_size = -64"), self._turn, self._limits)
+        for _ in range(self._limits.readers):
+            self._readers.put_nowait(await self._thread(f"cache_size = -{cache // 4}", "query_only = on"))
+
+    async def _thread(self, *pragmas: str) -> SqliteThread:
+        """Open one more connection."""
+        thread = await SqliteThread.open(
+            self._path,
+            pragmas=(*_PRAGMAS, *pragmas),
+            lock_wait_ms=self._limits.lock_wait_ms,
+            on_broken=self._break,
+        )
+        self._threads.append(thread)
+        return thread
+
+    def _break(self, fault: StoreBroken) -> None:
+        """From now on nothing is written, so nothing can be acknowledged."""
+        if self._broken is None:
+            self._broken = str(fault)
+            if self._on_broken is not None:
+                self._on_broken(fault)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator["SqliteTransaction"]:
+        """One transaction at a time; see ``Database.write``."""
+        async with self._deadline("others were writing"):
+            await self._turn.acquire()
+        try:
+            self._must_be_whole()
+            transaction = SqliteTransaction(self._writer, self._queries, self._limits)
+            try:
+                yield transaction
+            except BaseException:
+                await transaction.rollback()
+                raise
+            changes = await transaction.commit()
+            self._must_be_whole()  # the move of the log may have failed meanwhile
+            if changes is not None:
+                self._log.grown(changes)
+        finally:
+            self._turn.release()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator["SqliteSnapshot"]:
+        """A snapshot on one of the readers; see ``Database.read``."""
+        async with self._deadline("every reader was busy"):
+            reader = await self._readers.get()
+        snapshot = SqliteSnapshot(reader, self._queries, self._limits)
+        try:
+            yield snapshot
+        finally:
+            try:
+                await snapshot.rollback()
+            finally:
+                self._readers.put_nowait(reader)
+
+    async def close(self) -> None:
+        """Let the writer and the log finish, then close every connection; the last one empties the log."""
+        async with self._turn:
+            pass
+        if hasattr(self, "_log"):
+            await self._log.settle()
+        while self._threads:
+            with suppress(sqlite3.Error):  # the next one has to be closed all the same
+                await self._threads.pop().close()
+
+    def _must_be_whole(self) -> None:
+        if self._broken is not None:
+            raise StoreBroken(self._broken)
+
+    @asynccontextmanager
+    async def _deadline(self, why: str) -> AsyncIterator[None]:
+        """Limit a wait inside this process."""
+        try:
+            async with asyncio.timeout(self._limits.lock_wait_ms / 1000):
+                yield
+        except TimeoutError:
+            raise StoreUnavailable(f"SQLite: {why} for {self._limits.lock_wait_ms} ms") from None
+
+
+class SqliteSnapshot:
+    """Queries on one connection, from the first of them to the end of the block; a ``database.Reader``."""
+
+    _begin = "begin"
+
+    def __init__(self, thread: SqliteThread, queries: Queries, limits: SqliteLimits) -> None:
+        self._thread = thread
+        self._queries = queries
+        self._statement_ms = limits.statement_ms
+        self._rows: list[tuple[Query, Sequence[object]]] = []  # executemany's that wait for the next hop
+        self._begun = False
+        self._over: Exception | None = None  # why there can be no more statements
+
+    async def fetch(self, query: str, /, **parameters: object) -> list[Row]:
+        """See ``Reader.fetch``."""
+        sql, values = self._bound(query, parameters)
+        return await self._hop(lambda connection: connection.execute(sql, values).fetchall())
+
+    async def fetch_one(self, query: str, /, **parameters: object) -> Row | None:
+        """See ``Reader.fetch_one``."""
+        sql, values = self._bound(query, parameters)
+
+        def first(connection: sqlite3.Connection) -> Row | None:
+            cursor = connection.execute(sql, values)
+            row: Row | None = cursor.fetchone()
+            cursor.close()
+            return row
+
+        return await self._hop(first)
+
+    async def rollback(self) -> None:
+        """End it, whatever state it is in, behind the statement that may still be running."""
+        self._over = RuntimeError("the transaction is over")
+        self._rows.clear()
+        if self._begun:
+            with suppress(StoreError):  # then it is rolled back by the next BEGIN
+                await self._thread.finish(lambda connection: connection.rollback(), self._statement_ms)
+
+    def _bound(self, name: str, parameters: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:
+        query = self._queries[name]
+        values = query.bind(parameters)
+        return query.sql, tuple([json.dumps(v) if isinstance(v, list | tuple) else v for v in values])
+
+    async def _hop(self, last: Job[T], *, limit_ms: int | None = None, to_the_end: bool = False) -> T:
+        """Send what waits, and one more thing, to the thread; the first error ends the transaction."""
+        if self._over is not None:
+            raise self._over
+        job = _job(None if self._begun else self._begin, self._rows, last)
+        self._rows, self._begun = [], True
+        try:
+            run = self._thread.finish if to_the_end else self._thread.run
+            return await run(job, limit_ms or self._statement_ms)
+        except Exception as error:
+            self._over = error
+            raise
+        except BaseException:
+            self._over = StoreUnavailable("SQLite: a statement of this transaction was cancelled")
+            raise
+
+
+class SqliteTransaction(SqliteSnapshot):
+    """The one transaction that writes; a ``database.Transaction``."""
+
+    _begin = "begin immediate"
+
+    async def execute(self, query: str, /, **parameters: object) -> int:
+        """See ``Transaction.execute``."""
+        sql, values = self._bound(query, parameters)
+
+        def changed(connection: sqlite3.Connection) -> int:
+            before = connection.total_changes
+            count: int = connection.execute(sql, values).rowcount
+            return count if count >= 0 else connection.total_changes - before  # "with … update" has no rowcount
+
+        return await self._hop(changed)
+
+    async def executemany(self, query: str, /, rows: Sequence[object]) -> None:
+        """See ``Transaction.executemany``; the rows leave with the next statement or the commit."""
+        if self._over is not None:
+            raise self._over
+        if rows:
+            self._rows.append((self._queries[query], tuple(rows)))
+
+    async def script(self, sql: str, /) -> None:
+        """See ``Transaction.script``."""
+        await self._hop(
+            lambda connection: [connection.execute(statement) for statement in _statements(sql)], limit_ms=_SCRIPT_MS
+        )
+
+    async def commit(self) -> int | None:
+        """Commit, to the end; give the number of changes that this connection has ever made, None if there were none.
+
+        Raises:
+            Exception: the error that has ended the transaction before.
+        """
+        if self._over is not None:
+            reason = self._over
+            await self.rollback()
+            raise reason
+        if not self._begun and not self._rows:
+            return None
+        changes = await self._hop(_commit, to_the_end=True)
+        self._over = RuntimeError("the transaction is over")
+        return changes
+
+
+class _Log:
+    """Moves the write-ahead log into the database beside the writer, so that no commit has to do it."""
+
+    def __init__(self, thread: SqliteThread, turn: asyncio.Lock, limits: SqliteLimits) -> None:
+        self._thread = thread
+        self._turn = turn
+        self._limits = limits
+        self._changes = 0  # of the writer's connection, as last heard
+        self._waiting = 0  # changes since the last move
+        self._task: asyncio.Task[None] | None = None
+
+    def grown(self, changes: int) -> None:
+        """Hear of a commit. A small one fills more pages than it has rows."""
+        self._waiting += changes - self._changes + _PAGES_OF_A_COMMIT
+        self._changes = changes
+        if self._waiting >= self._limits.move_every and (self._task is None or self._task.done()):
+            self._waiting = 0
+            self._task = asyncio.create_task(self._move(), name="store.log")
+
+    async def _move(self) -> None:
+        """Move what is there. A writer that never rests keeps the log growing; when it is long, it waits once."""
+        with suppress(StoreError):  # a broken file is known by now, and anything else passes: the next move does more
+            if await self._thread.run(_checkpoint, _MOVE_MS) > self._limits.log_pages:
+                async with self._turn:
+                    await self._thread.run(_checkpoint, _MOVE_MS)
+
+    async def settle(self) -> None:
+        """Wait for the move that is under way."""
+        if self._task is not None:
+            await self._task
+
+
+def _job(begin: str | None, rows: list[tuple[Query, Sequence[object]]], last: Job[T]) -> Job[T]:
+    """Make one job of a transaction's next steps; it leaves no half transaction behind."""
+
+    def job(connection: sqlite3.Connection) -> T:
+        try:
+            if begin is not None:
+                connection.rollback()  # nothing, unless an earlier rollback met an error
+                connection.execute(begin)
+            for query, many in rows:
+                connection.executemany(query.sql, map(query.pick, many))
+            return last(connection)
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.rollback()
+            raise
+
+    return job
+
+
+def _commit(connection: sqlite3.Connection) -> int:
+    connection.execute("commit")
+    return connection.total_changes
+
+
+def _checkpoint(connection: sqlite3.Connection) -> int:
+    """Give the length of the log in pages; moved or not, it is written anew from its start only when all is moved."""
+    _, pages, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+    return int(pages)
+
+
+def _durability(connection: sqlite3.Connection) -> tuple[Any, Any]:
+    [journal] = connection.execute("pragma journal_mode").fetchone()
+    [synchronous] = connection.execute("pragma synchronous").fetchone()
+    return journal, synchronous
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script where SQLite says that a statement is complete (not in strings, comments or triggers)."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _prepare(path: Path) -> None:
+    """See that the file is there, for us alone."""
+    if not path.parent.is_dir():
+        raise StartError(f"{path.parent}: no such folder, and the database should stand in it", _CANNOT_CREATE)
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise StartError(f"{path}: the database cannot be made or opened: {error.strerror}", _CANNOT_CREATE) from error

@@ -1,0 +1,56 @@
+"""What stands before every handler: headers that keep codes private, and a plain page instead of any error."""
+
+from collections.abc import Awaitable, Callable
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from smsgw.kit.logs import get_logger
+
+log = get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# A code in an address must not be kept by caches, nor be told to the next site as Referer.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Robots-Tag": "noindex",
+}
+
+PAGES = {
+    400: ("That request can't be read", "Please go back to the page you came from and try again."),
+    404: ("There is nothing here", "The address is not complete. Please go back to the page you came from."),
+    405: ("This address takes a form or a link", "Please go back to the page you came from and try again."),
+    413: ("That is too much", "An access code has at most 16 characters. Please go back and type only the code."),
+    500: ("Something went wrong on our side", "Your code is still good. Please try again in a minute."),
+    503: ("One moment, please", "Codes can't be checked right now. Yours is still good: please try again in a minute."),
+}
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every fault with a plain page of the right status; say nothing about its cause."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = error if error.status < 400 else page(request, error.status)  # noqa: PLR2004 - 4xx and 5xx
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+    except Exception as error:  # nothing that goes wrong inside may be shown outside
+        log.error("web.failed", path=request.path, exc_info=error)
+        response = page(request, 500)
+    response.headers.update(HEADERS)
+    return response
+
+
+def page(request: web.Request, status: int) -> web.Response:
+    """Return the plain page of an HTTP status."""
+    title, text = PAGES.get(status, PAGES[400])
+    response = aiohttp_jinja2.render_template("message.html", request, {"title": title, "text": text}, status=status)
+    if status == 503:  # noqa: PLR2004 - service unavailable
+        response.headers["Retry-After"] = "30"
+    return response

@@ -1,0 +1,79 @@
+"""The HTTP server: routes and limits, from its start on a port to its end."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from smsgw.errors import StartError
+from smsgw.flows.access import Verifier
+from smsgw.flows.ports import Catalog
+from smsgw.kit.logs import get_logger
+from smsgw.settings import Web
+from smsgw.web.guard import guard
+from smsgw.web.verify import Verify
+
+log = get_logger(__name__)
+
+_HERE = Path(__file__).parent
+_BODY_BYTES = 16 * 1024  # a code and a merchant's own fields
+_KEEPALIVE_S = 15.0
+_PORT_TAKEN = 69  # EX_UNAVAILABLE
+
+
+def create(settings: Web, verifier: Verifier, catalog: Catalog, healthy: Callable[[], bool]) -> web.Application:
+    """Build the application."""
+    app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES)
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    verify = Verify(
+        verifier, catalog, body_timeout_s=settings.body_timeout_s, verify_timeout_s=settings.verify_timeout_s
+    )
+
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"}) if healthy() else web.json_response({"status": "broken"}, status=503)
+
+    # No HEAD: a link checker must not use up a code.
+    app.router.add_get("/v/{service}", verify.get, allow_head=False)
+    app.router.add_post("/v/{service}", verify.post)
+    app.router.add_get("/health", health)
+    app.router.add_static("/static", _HERE / "static")
+    return app
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, app: web.Application, settings: Web) -> None:
+        self._settings = settings
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=_KEEPALIVE_S, shutdown_timeout=3.0)
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            StartError: the port is taken, or the address is not this machine's.
+        """
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise StartError(
+                f"web.host, web.port: cannot listen on {self._settings.host}:{self._settings.port}: "
+                f"{error.strerror or error}",
+                _PORT_TAKEN,
+            ) from None
+        self.port = self._runner.addresses[0][1]
+        log.info("web.listening", host=self._settings.host, port=self.port)
+
+    async def stop(self) -> None:
+        """Answer what has been asked, then close."""
+        await self._runner.cleanup()

@@ -1,0 +1,91 @@
+"""Rates and pauses: what a bucket allows over time, and how pauses grow."""
+
+import random
+
+import pytest
+from hypothesis import given, strategies as st
+
+from smsgw.kit.limits import Backoff, TokenBucket
+
+
+def test_a_burst_is_allowed_at_once_and_the_rate_afterwards() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=3)
+    assert [bucket.take(1, 0) for _ in range(4)] == [True, True, True, False]
+    assert bucket.wait_ms(1, 0) == 100
+    assert not bucket.take(1, 99)
+    assert bucket.take(1, 100)
+    assert not bucket.take(1, 100)
+
+
+def test_the_bucket_does_not_grow_beyond_its_burst() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=3)
+    assert [bucket.take(1, 3_600_000) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_refusal_takes_nothing() -> None:
+    bucket = TokenBucket(rate_per_s=1, burst=2)
+    assert bucket.take(1, 0)
+    assert not bucket.take(2, 0)
+    assert bucket.take(1, 0)
+
+
+def test_more_than_a_burst_waits_for_a_full_bucket_and_leaves_a_debt() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=2)
+    assert bucket.take(1, 0)
+    assert bucket.wait_ms(5, 0) == 100
+    assert bucket.take(5, 100)
+    assert bucket.wait_ms(1, 100) == 400
+
+
+def test_a_clock_that_goes_back_fills_nothing_and_blocks_nothing() -> None:
+    bucket = TokenBucket(rate_per_s=10, burst=1)
+    assert bucket.take(1, 1000)
+    assert not bucket.take(1, 0)
+    assert bucket.take(1, 100)
+
+
+def test_slow_rates_count_too() -> None:
+    bucket = TokenBucket(rate_per_s=0.5, burst=1)
+    assert bucket.take(1, 0)
+    assert bucket.wait_ms(1, 0) == 2000
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(0.0, 1), (-1.0, 1), (1.0, 0)])
+def test_a_bucket_that_allows_nothing_is_a_mistake(rate: float, burst: int) -> None:
+    with pytest.raises(ValueError, match="allows nothing"):
+        TokenBucket(rate, burst)
+
+
+@given(st.floats(0.01, 20_000), st.integers(1, 100), st.lists(st.tuples(st.integers(1, 20), st.integers(0, 500))))
+def test_the_wait_is_exactly_as_long_as_needed(rate: float, burst: int, steps: list[tuple[int, int]]) -> None:
+    bucket = TokenBucket(rate, burst)
+    now_ms = taken = 0
+    for n, pause_ms in steps:
+        now_ms += pause_ms
+        wait_ms = bucket.wait_ms(n, now_ms)
+        if wait_ms:
+            assert not bucket.take(n, now_ms + wait_ms - 1)
+        now_ms += wait_ms
+        assert bucket.take(n, now_ms)
+        taken += n
+        assert taken <= burst + rate * 1.01 * now_ms / 1000 + n
+
+
+def test_pauses_grow_up_to_the_ceiling_and_begin_anew_after_a_success() -> None:
+    backoff = Backoff(100, 1000, random=lambda: 0.0)
+    assert [backoff.next() for _ in range(6)] == [100, 200, 400, 800, 1000, 1000]
+    backoff.reset()
+    assert backoff.next() == 100
+
+
+def test_chance_shortens_pauses_by_up_to_the_jitter() -> None:
+    backoff = Backoff(1000, 60_000, factor=1, jitter=0.2, random=iter([0.0, 0.5, 0.999]).__next__)
+    assert [backoff.next() for _ in range(3)] == [1000, 900, 800]
+
+
+@given(st.integers(1, 10_000), st.integers(1, 100_000), st.floats(1, 10), st.floats(0, 1), st.integers())
+def test_no_pause_is_negative_or_above_the_ceiling(
+    first_ms: int, ceiling_ms: int, factor: float, jitter: float, seed: int
+) -> None:
+    backoff = Backoff(first_ms, ceiling_ms, factor, jitter, random=random.Random(seed).random)
+    assert all(0 <= backoff.next() <= ceiling_ms for _ in range(400))
