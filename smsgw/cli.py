@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -67,6 +68,7 @@ def _fail(error: SmsgwError) -> NoReturn:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
+    sys.setswitchinterval(float(os.environ.get("SI", "0.005")))
     try:
         uvloop.run(work)
     except SmsgwError as error:

@@ -54,9 +54,9 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_dsn(postgres_server: PostgresServer) -> Iterator[str]:
     """The DSN of an empty database for this test alone."""
-    name = postgres_server.create_database()
+    name = postgres_server.lend_database()
     yield postgres_server.dsn(name)
-    postgres_server.drop_database(name)
+    postgres_server.take_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -13,8 +13,13 @@ import phonenumbers
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from smsgw.demo.phone import LISTENERS_LIMIT, TEXT_LIMIT, Phone, PhoneBusy, Phones
-from smsgw.demo.wire import Wire
+from smsgw.demo.phone import CODE_PATTERN, LISTENERS_LIMIT, TEXT_LIMIT, Phone, PhoneBusy, Phones
+from smsgw.demo.tap import Tap, TapBind
+from smsgw.kit.clock import Clock, SystemClock
+from smsgw.simulator.peer import Bind
+from smsgw.simulator.smsc import Smsc
+from smsgw.simulator.submissions import SubmittedMessage
+from smsgw.smpp.pdus import Pdu
 
 if TYPE_CHECKING:
     from smsgw.demo.feed import Feed
@@ -47,7 +52,7 @@ class Site(msgspec.Struct, kw_only=True):
     """What the handlers work with."""
 
     phones: Phones
-    wire: Wire
+    tap: Tap
     offer: Offer
     closing: bool = False
 
@@ -55,10 +60,23 @@ class Site(msgspec.Struct, kw_only=True):
 SITE: Final = web.AppKey("SITE", Site)
 
 
-def create_site(*, phones: Phones, wire: Wire, offer: Offer) -> web.Application:
-    """Build the page and everything it asks for."""
+def create_site(
+    *, smsc: Smsc, offer: Offer, code_pattern: str = CODE_PATTERN, clock: Clock | None = None
+) -> web.Application:
+    """Build the page and everything it asks for.
+
+    Args:
+        smsc: the operator, started or not; its hooks are taken.
+        offer: see Offer.
+        code_pattern: a regular expression that finds the access code in an answer.
+        clock: stamps messages and PDUs.
+    """
+    clock = clock or SystemClock()
+    phones = Phones(smsc.deliver, short_code=offer.short_code, now_ms=clock.now_ms, code_pattern=code_pattern)
+    tap = Tap(now_ms=clock.now_ms)
+    _plug_in(smsc, phones, tap)
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_guard])
-    app[SITE] = Site(phones=phones, wire=wire, offer=offer)
+    app[SITE] = Site(phones=phones, tap=tap, offer=offer)
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.PackageLoader("smsgw.demo"),
@@ -74,6 +92,22 @@ def create_site(*, phones: Phones, wire: Wire, offer: Offer) -> web.Application:
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_hang_up)
     return app
+
+
+def _plug_in(smsc: Smsc, phones: Phones, tap: Tap) -> None:
+    """Let the phones and the page see what the operator sees."""
+
+    def on_mt(message: SubmittedMessage) -> None:
+        phones.receive(message.destination, "(a message that is not text)" if message.text is None else message.text)
+
+    def on_pdu(connection: int, sent: bool, pdu: Pdu, sequence_number: int) -> None:  # noqa: FBT001 - the hook's order
+        tap.record(connection, "operator" if sent else "gateway", pdu.name, sequence_number, pdu.command_status)
+
+    def on_binds(binds: tuple[Bind, ...]) -> None:
+        tap.bound(tuple(TapBind(kind=bind.kind, system_id=bind.system_id) for bind in binds))
+
+    smsc.on_mt, smsc.on_pdu, smsc.on_binds = on_mt, on_pdu, on_binds
+    on_binds(smsc.binds)
 
 
 def _page(template: str) -> Handler:
@@ -146,16 +180,15 @@ async def _events(request: web.Request) -> web.StreamResponse:
     site, phone = request.app[SITE], _phone(request)
     if phone.messages.watchers >= LISTENERS_LIMIT:
         raise web.HTTPTooManyRequests(text="This phone is open in too many tabs.")
-    bell = asyncio.Event()
-    wire = site.wire
-    with phone.messages.watched_by(bell), wire.pdus.watched_by(bell), wire.binds.watched_by(bell):
+    bell, tap = asyncio.Event(), site.tap
+    with phone.messages.watched_by(bell), tap.pdus.watched_by(bell), tap.binds.watched_by(bell):
         async with sse_response(request) as stream:
             await _stream(stream, site, phone, bell)
     return stream
 
 
 async def _stream(stream: EventSourceResponse, site: Site, phone: Phone, bell: asyncio.Event) -> None:
-    feeds: dict[str, Feed[Any]] = {"messages": phone.messages, "wire": site.wire.pdus, "binds": site.wire.binds}
+    feeds: dict[str, Feed[Any]] = {"messages": phone.messages, "wire": site.tap.pdus, "binds": site.tap.binds}
     seen = dict.fromkeys(feeds, 0)
     while not site.closing:
         bell.clear()
@@ -171,7 +204,7 @@ async def _hang_up(app: web.Application) -> None:
     site = app[SITE]
     site.closing = True
     site.phones.hang_up()
-    site.wire.hang_up()
+    site.tap.hang_up()
 
 
 def _phone(request: web.Request) -> Phone:
@@ -224,7 +257,6 @@ def _headers(offer: Offer) -> dict[str, str]:
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
     }
 
 

@@ -1,5 +1,6 @@
 """What a received message is: its text or its part of a text, and the fingerprint by which a redelivery is known."""
 
+from base64 import b64encode
 from hashlib import blake2b
 
 from msgspec import Struct, structs
@@ -17,7 +18,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
     """A deliver_sm or data_sm, read as far as one message alone can be."""
 
     payload: bytes  # short_message or message_payload, with its UDH
-    fingerprint: str  # hex; equal for messages of equal link, addresses and content
+    fingerprint: str  # equal for messages of equal link, addresses and content
     operator_id: str | None  # link and the operator's id of this message, where it sends one
     part: segments.Part | None  # None: a message of its own
     part_key: str | None  # equal for the parts of one long message
@@ -88,7 +89,9 @@ def text_of(body: bytes, data_coding: int, settings: LinkSettings) -> str | None
 def _fingerprint(pdu: Message, link: str, payload: bytes) -> str:
     head = f"{link}\x1f{pdu.source_addr}\x1f{pdu.destination_addr}\x1f{pdu.esm_class}\x1f{pdu.data_coding}\x1f"
     sar = b"".join(pdu.tlvs.get(tag, b"") for tag in _SAR) if pdu.tlvs else b""
-    return blake2b(head.encode() + sar + payload, digest_size=16).hexdigest()
+    digest = blake2b(head.encode() + sar + payload, digest_size=_FINGERPRINT_BYTES).digest()
+    return b64encode(digest).decode()
 
 
+_FINGERPRINT_BYTES = 15  # 120 bits: two messages of equal fingerprint are equal
 _SAR = (tlvs.SAR_MSG_REF_NUM, tlvs.SAR_TOTAL_SEGMENTS, tlvs.SAR_SEGMENT_SEQNUM)

@@ -10,6 +10,8 @@ _QUOTES_AND_STOPS = "\"'`«»„“”‘’.,;:!?()[]<>#*"
 
 def fold(word: str) -> str:
     """Return the form in which keywords are compared: NFKC, upper case, Latin instead of Cyrillic look-alikes."""
+    if word.isascii():
+        return word.upper()
     return unicodedata.normalize("NFKC", word).upper().translate(LOOK_ALIKES)
 
 

@@ -35,67 +35,64 @@ class Purchase(Struct, frozen=True, kw_only=True):
 class Issued(Struct, frozen=True, kw_only=True):
     """A code that was made, and the answer that tells it."""
 
+    purchase: Purchase
     code: CodeRow
     answer: list[Outgoing]
 
 
-async def issue(ports: Ports, transaction: Transaction, purchases: Sequence[Purchase], now_ms: int) -> list[Issued]:
-    """Make and store a code for each purchase; return them with their answers, which the caller stores."""
-    drawn = await _draw(ports, transaction, purchases)
-    issued = [
-        _issue(ports, purchase, code, lookup, now_ms)
-        for purchase, (lookup, code) in zip(purchases, drawn.items(), strict=True)
-    ]
-    await store.insert(transaction, [one.code for one in issued])
-    return issued
+def prepare(ports: Ports, purchase: Purchase, now_ms: int, *, longer: int = 0) -> Issued:
+    """Make a code and its answer; `issue` makes sure that nobody else has this code.
 
-
-async def _draw(ports: Ports, transaction: Transaction, purchases: Sequence[Purchase]) -> dict[str, str]:
-    """Return {look-up: code}, one for each purchase and in their order, none of them in use."""
-    drawn: list[tuple[str, str] | None] = [None] * len(purchases)
-    missing = list(range(len(purchases)))
-    draws = 0
-    while missing:
-        longer = draws // _DRAWS_PER_LENGTH
-        fresh: dict[str, int] = {}
-        texts: dict[str, str] = {}
-        own = {pair[0] for pair in drawn if pair}
-        for index in missing:
-            service = purchases[index].service
-            policy = service.policy
-            if longer:
-                policy = structs.replace(policy, length=policy.length + longer)
-            code = codes.generate(policy, ports.random_bytes)
-            lookup = ports.vault.lookup(service.name, code)
-            if lookup not in own and lookup not in fresh:
-                fresh[lookup] = index
-                texts[lookup] = code
-        for lookup in fresh.keys() - await store.taken(transaction, fresh):
-            drawn[fresh[lookup]] = (lookup, texts[lookup])
-        missing = [index for index in missing if drawn[index] is None]
-        draws += 1
-    return dict(pair for pair in drawn if pair)
-
-
-def _issue(ports: Ports, purchase: Purchase, code: str, lookup: str, now_ms: int) -> Issued:
+    Args:
+        ports: the world.
+        purchase: who buys what.
+        now_ms: when.
+        longer: characters beyond what the policy asks for.
+    """
     service, to = purchase.service, purchase.to
-    code_id = ports.ids.new("code")
-    reference = ports.random_bytes(1)[0]
-    segments = catalog.reply_segments(service, code, now_ms, reference)
+    policy = service.policy
+    if longer:
+        policy = structs.replace(policy, length=policy.length + longer)
+    code = codes.generate(policy, ports.random_bytes)
+    code_id = f"code_{to.mo.removeprefix('mo_')}"  # so that one message cannot buy two
+    segments = catalog.reply_segments(service, code, now_ms, ports.random_bytes(1)[0])
     row = CodeRow(
         id=code_id,
         service=service.name,
         mo=to.mo,
         link=to.link,
         msisdn=to.source,
-        lookup=lookup,
+        lookup=ports.vault.lookup(service.name, code),
         sealed=ports.vault.seal(code.encode(), code_id),
         key_id=ports.vault.key_id,
         policy=service.policy_json,
         issued_ms=now_ms,
     )
     valid_ms = int(service.settings.reply_valid_s * 1000)
-    return Issued(code=row, answer=answer(ports, to, segments, now_ms, valid_ms))
+    return Issued(purchase=purchase, code=row, answer=answer(ports, to, segments, now_ms, valid_ms))
+
+
+async def issue(ports: Ports, transaction: Transaction, prepared: Sequence[Issued], now_ms: int) -> list[Issued]:
+    """Store a code for each purchase, and return them; those whose code is taken are made again."""
+    if not prepared:
+        return []
+    issued = list(prepared)
+    unsure = dict(enumerate(issued))
+    draws = 0
+    while unsure:
+        taken = await store.taken(transaction, {one.code.lookup for one in unsure.values()})
+        sure = {one.code.lookup for index, one in enumerate(issued) if index not in unsure}
+        again = []
+        for index, one in unsure.items():
+            if one.code.lookup in taken or one.code.lookup in sure:
+                again.append(index)
+            sure.add(one.code.lookup)
+        draws += 1
+        for index in again:
+            issued[index] = prepare(ports, issued[index].purchase, now_ms, longer=draws // _DRAWS_PER_LENGTH)
+        unsure = {index: issued[index] for index in again}
+    await store.insert(transaction, [one.code for one in issued])
+    return issued
 
 
 class Visit(Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ class Answerable(Struct, frozen=True, kw_only=True):
     destination: str  # the short code
     dest_ton: int
     dest_npi: int
+    registered: bool  # whether the operator is asked for receipts
 
 
 def answer(ports: Ports, to: Answerable, segments: Sequence[Segment], now_ms: int, valid_ms: int) -> list[Outgoing]:
@@ -49,6 +50,7 @@ def answer(ports: Ports, to: Answerable, segments: Sequence[Segment], now_ms: in
             data_coding=segment.data_coding,
             sealed=ports.vault.seal(segment.payload, mt),
             key_id=ports.vault.key_id,
+            registered=int(to.registered),
             part=segment.part,
             parts=segment.parts,
             created_ms=now_ms,

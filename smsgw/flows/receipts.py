@@ -12,7 +12,7 @@ from smsgw.store.database import Transaction
 from smsgw.store.receipts import Delivered, Match, ReceiptRow
 
 if TYPE_CHECKING:
-    from smsgw.flows.receive import Arrival
+    from smsgw.flows.drafts import Arrival
 
 
 async def store(ports: Ports, transaction: Transaction, arrivals: Sequence["Arrival"]) -> None:

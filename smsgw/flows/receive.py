@@ -6,47 +6,32 @@ acknowledges it when its future is done, and tells the operator to try again whe
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 from msgspec import Struct
 
-from smsgw.domain import incoming, joining, repeats
-from smsgw.domain.incoming import Incoming, Message
-from smsgw.domain.numbers import is_phone
-from smsgw.domain.routing import NoService
+from smsgw.domain import joining, repeats
 from smsgw.errors import SmsgwError
-from smsgw.flows import access, receipts
-from smsgw.flows.access import Purchase
-from smsgw.flows.outgoing import Answerable, Outgoing, answer
+from smsgw.flows import access, drafts, receipts
+from smsgw.flows.drafts import Arrival, Draft, Verdict
+from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
-from smsgw.settings import LinkSettings
 from smsgw.smpp.receipt import is_receipt
 from smsgw.store import mos, mts, sessions
 from smsgw.store.database import Transaction
-from smsgw.store.mos import Absorbed, Joined, MoRow
+from smsgw.store.mos import Absorbed, Joined
 from smsgw.store.sessions import Proof, SessionRow
-from smsgw.text.segments import UDHI, Part, split, strip_udh
+from smsgw.text.segments import UDHI, Part, strip_udh
 
 log = get_logger(__name__)
 
-_BATCH = 500
-_CAPACITY = 5_000
-_MOST_DOUBTS = 20_000  # ids of unsure outcome that are remembered until the store works again
-_ANSWER_VALID_MS = 86_400_000
-
-
-class Arrival(Struct, frozen=True, kw_only=True):
-    """A message as a link received it."""
-
-    id: str
-    link: str
-    session: str
-    received_ms: int  # wall clock
-    arrived_ms: int  # monotonic
-    proven: str  # the last message of this session whose acknowledgement has provably arrived by now
-    pdu: Message
+_BATCH: Final = 500
+_CAPACITY: Final = 5_000
+_MOST_DOUBTS: Final = 20_000  # ids of unsure outcome that are remembered until the store works again
+_DAY_MS: Final = 86_400_000
 
 
 class SessionStarted(Struct, frozen=True, kw_only=True):
@@ -66,26 +51,19 @@ class SessionEnded(Struct, frozen=True, kw_only=True):
 Item = Arrival | SessionStarted | SessionEnded
 
 
-class _Read(Struct, frozen=True):
-    arrival: Arrival
-    incoming: Incoming
+class _Run(Struct, frozen=True, kw_only=True):
+    """Arrivals between two session events: an end must be stored before what follows it is looked at."""
+
+    arrivals: list[Arrival]
+    receipts: list[Arrival]
+    drafts: list[Draft]
 
 
-class _Verdict(Struct, frozen=True, kw_only=True):
-    """What became of a message: the columns that are decided, not received."""
+class _Effects(Struct, frozen=True, kw_only=True):
+    """What a transaction leaves to be done after its commit."""
 
-    status: str
-    whole: str | None = None
-    body: str | None = None
-    service: str | None = None
-    outcome: str | None = None
-
-
-class _Whole(Struct, frozen=True, kw_only=True):
-    """A message that may buy something, alone or joined."""
-
-    read: _Read
-    text: str | None
+    outgoing: list[Outgoing]
+    stories: list[tuple[Arrival, Verdict]]
 
 
 class Receiver:
@@ -101,7 +79,7 @@ class Receiver:
         self._ports = ports
         self._catalog = catalog
         self._send = send
-        self._batch: Batch[Item, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
+        self._batch: Batch[Item, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY, parallel=2)
         self._doubts: dict[str, str] = {}  # {id: link} of messages that may come again for a reason we know of
 
     @property
@@ -138,42 +116,67 @@ class Receiver:
 
     async def _handle(self, items: Sequence[Item]) -> list[None]:
         now_ms = self._ports.clock.now_ms()
-        outgoing: list[Outgoing] = []
-        stories: list[dict[str, object]] = []
+        steps = list(self._steps(items, now_ms))
+        effects = _Effects(outgoing=[], stories=[])
         doubts = dict(self._doubts)
         try:
             async with self._ports.database.write() as transaction:
                 await self._store_doubts(transaction, doubts, now_ms)
-                for run in _runs(items):
-                    if isinstance(run, list):
-                        await self._take(transaction, run, now_ms, outgoing, stories)
-                    elif isinstance(run, SessionStarted):
-                        await sessions.start(transaction, run.row)
-                    else:
-                        await sessions.prove(transaction, [Proof(session=run.session, proven=run.proven)])
-                        await self._end_session(transaction, run.session, run.link, now_ms)
+                for step in steps:
+                    await self._take(transaction, step, now_ms, effects)
         except SmsgwError:
             # The commit may have taken place all the same: what it held must absorb the redelivery that we ask for.
             self._doubt(item for item in items if isinstance(item, Arrival))
             raise
         for done in doubts:
             self._doubts.pop(done, None)
-        self._send(outgoing)
+        self._send(effects.outgoing)
         self._doubt(self._late(items))
-        for story in stories:
-            log.info("mo.accepted", **story)
+        for arrival, verdict in effects.stories:
+            log.info(
+                "mo.accepted",
+                mo=arrival.id,
+                link=arrival.link,
+                status=verdict.status,
+                service=verdict.service,
+                outcome=verdict.outcome,
+                whole=verdict.whole,
+            )
         return [None] * len(items)
+
+    def _steps(self, items: Sequence[Item], now_ms: int) -> Iterator[_Run | SessionStarted | SessionEnded]:
+        """Yield what the transaction has to do, with all that can be computed before it."""
+        run: list[Arrival] = []
+        for item in items:
+            if isinstance(item, Arrival):
+                run.append(item)
+                continue
+            if run:
+                yield self._run(run, now_ms)
+                run = []
+            yield item
+        if run:
+            yield self._run(run, now_ms)
+
+    def _run(self, arrivals: list[Arrival], now_ms: int) -> _Run:
+        told = [one for one in arrivals if is_receipt(one.pdu)]
+        messages = [one for one in arrivals if not is_receipt(one.pdu)] if told else arrivals
+        drafted = drafts.draft(self._ports, self._catalog, messages, now_ms)
+        return _Run(arrivals=arrivals, receipts=told, drafts=drafted)
+
+    # Doubts: messages that may be delivered again
 
     def _late(self, items: Sequence[Item]) -> Iterator[Arrival]:
         """Yield what is answered so late that the SMSC may have given up waiting."""
         now_ms = self._ports.clock.monotonic_ms()
         for item in items:
-            if isinstance(item, Arrival):
-                timer_ms = self._catalog.links[item.link].smsc_response_timer_s * 1000
-                if now_ms - item.arrived_ms >= timer_ms:
-                    yield item
+            if isinstance(item, Arrival) and now_ms - item.arrived_ms >= self._smsc_timer_ms(item.link):
+                yield item
 
-    def _doubt(self, arrivals: Iterator[Arrival]) -> None:
+    def _smsc_timer_ms(self, link: str) -> int:
+        return int(self._catalog.links[link].smsc_response_timer_s * 1000)
+
+    def _doubt(self, arrivals: Iterable[Arrival]) -> None:
         for arrival in arrivals:
             if len(self._doubts) < _MOST_DOUBTS:
                 self._doubts[arrival.id] = arrival.link
@@ -190,47 +193,62 @@ class Receiver:
 
     def _until_ms(self, link: str, now_ms: int) -> int:
         settings = self._catalog.links.get(link)  # a link may have left the settings since
-        return now_ms + int((settings.redelivery_window_s if settings else 86_400) * 1000)
+        return now_ms + (int(settings.redelivery_window_s * 1000) if settings else _DAY_MS)
+
+    # Messages
 
     async def _take(
-        self,
-        transaction: Transaction,
-        arrivals: list[Arrival],
-        now_ms: int,
-        outgoing: list[Outgoing],
-        stories: list[dict[str, object]],
+        self, transaction: Transaction, step: _Run | SessionStarted | SessionEnded, now_ms: int, effects: _Effects
     ) -> None:
-        """Store a run of arrivals and all that they cause."""
-        proofs = {arrival.session: arrival.proven for arrival in arrivals}
-        await sessions.prove(transaction, [Proof(session=key, proven=value) for key, value in sorted(proofs.items())])
-        await receipts.store(self._ports, transaction, [one for one in arrivals if is_receipt(one.pdu)])
-        reads = [
-            _Read(arrival, incoming.read(arrival.pdu, arrival.link, self._catalog.links[arrival.link]))
-            for arrival in arrivals
-            if not is_receipt(arrival.pdu)
-        ]
-        if not reads:
-            return
-        found = await self._find_repeats(transaction, reads, now_ms)
-        verdicts = {mo: _Verdict(status="repeated", whole=original) for mo, original in found.of.items()}
-        fresh = [read for read in reads if read.arrival.id not in verdicts]
-        wholes = await self._join(transaction, fresh, verdicts, now_ms)
-        answers = await self._decide(transaction, wholes, verdicts, now_ms)
-        await mos.insert(transaction, [_row(read, verdicts[read.arrival.id]) for read in reads])
-        await mts.insert(transaction, [one.row for one in answers])
-        outgoing += answers
-        stories += [_story(read.arrival, verdicts[read.arrival.id]) for read in reads]
+        if isinstance(step, SessionStarted):
+            await sessions.start(transaction, step.row)
+        elif isinstance(step, SessionEnded):
+            await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven)])
+            await self._end_session(transaction, step.session, step.link, now_ms)
+        else:
+            proofs = {arrival.session: arrival.proven for arrival in step.arrivals}
+            await sessions.prove(transaction, [Proof(session=key, proven=proofs[key]) for key in sorted(proofs)])
+            if step.receipts:
+                await receipts.store(self._ports, transaction, step.receipts)
+            if step.drafts:
+                await self._take_messages(transaction, step.drafts, now_ms, effects)
 
-    async def _find_repeats(self, transaction: Transaction, reads: Sequence[_Read], now_ms: int) -> repeats.Repeats:
+    async def _take_messages(
+        self, transaction: Transaction, drafted: list[Draft], now_ms: int, effects: _Effects
+    ) -> None:
+        """Store messages and all that they cause."""
+        found = await self._find_repeats(transaction, drafted, now_ms)
+        verdicts = {mo: Verdict(status="repeated", whole=original) for mo, original in found.of.items()}
+        fresh = [one for one in drafted if one.arrival.id not in verdicts] if verdicts else drafted
+        issued: list[access.Issued] = []
+        answers: list[Outgoing] = []
+        for one in await self._join(transaction, fresh, verdicts, now_ms):
+            decision = one.decision
+            assert decision is not None
+            verdicts[one.arrival.id] = Verdict(
+                status="done", body=decision.body, service=decision.service, outcome=decision.outcome
+            )
+            if decision.issued is None:
+                answers += decision.answers
+            else:
+                issued.append(decision.issued)
+        for one_issued in await access.issue(self._ports, transaction, issued, now_ms):
+            answers += one_issued.answer
+        await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
+        await mts.insert(transaction, [one.row for one in answers])
+        effects.outgoing.extend(answers)
+        effects.stories.extend((one.arrival, verdicts[one.arrival.id]) for one in drafted)
+
+    async def _find_repeats(self, transaction: Transaction, drafted: list[Draft], now_ms: int) -> repeats.Repeats:
         candidates = [
             repeats.Candidate(
-                id=read.arrival.id,
-                fingerprint=read.incoming.fingerprint,
-                operator_id=read.incoming.operator_id,
-                arrived_ms=read.arrival.arrived_ms,
-                smsc_timer_ms=int(self._catalog.links[read.arrival.link].smsc_response_timer_s * 1000),
+                id=one.arrival.id,
+                fingerprint=one.incoming.fingerprint,
+                operator_id=one.incoming.operator_id,
+                arrived_ms=one.arrival.arrived_ms,
+                smsc_timer_ms=self._smsc_timer_ms(one.arrival.link),
             )
-            for read in reads
+            for one in drafted
         ]
         doubted = await mos.doubted(transaction, {one.fingerprint for one in candidates}, now_ms)
         given = await mos.by_operator_ids(transaction, {one.operator_id for one in candidates if one.operator_id})
@@ -239,152 +257,40 @@ class Receiver:
         return found
 
     async def _join(
-        self, transaction: Transaction, reads: Sequence[_Read], verdicts: dict[str, _Verdict], now_ms: int
-    ) -> list[_Whole]:
-        """Return the messages that are whole; verdicts are written for the parts that are not."""
+        self, transaction: Transaction, fresh: list[Draft], verdicts: dict[str, Verdict], now_ms: int
+    ) -> list[Draft]:
+        """Return the messages that are whole, in order; verdicts are written for the parts that are not."""
+        parts = {one.arrival.id: one for one in fresh if one.decision is None}
+        if not parts:
+            return fresh
         links = self._catalog.links
-        parts = {read.arrival.id: read for read in reads if read.incoming.part is not None}
-        joined: dict[str, bytes] = {}
-        if parts:
-            since_ms = now_ms - int(max(links[read.arrival.link].part_expiry_s for read in parts.values()) * 1000)
-            stored = await mos.waiting_parts(transaction, {_piece(read).key for read in parts.values()}, since_ms)
-            wholes, doubles = joining.join(
-                [_stored_piece(one) for one in stored], [_piece(read) for read in parts.values()]
-            )
-            waiting = {one.id for one in stored}
-            verdicts.update({mo: _Verdict(status="repeated" if mo in doubles else "part") for mo in parts})
-            for whole in wholes:
-                joined[whole.id] = whole.body
-                verdicts.update({mo: _Verdict(status="joined", whole=whole.id) for mo in whole.others if mo in parts})
-                await mos.join_parts(
-                    transaction, [Joined(id=mo, whole=whole.id) for mo in whole.others if mo in waiting]
-                )
-        return [
-            _Whole(read=read, text=_text(read, joined, links[read.arrival.link]))
-            for read in reads
-            if read.incoming.part is None or read.arrival.id in joined
-        ]
-
-    async def _decide(
-        self, transaction: Transaction, wholes: Sequence[_Whole], verdicts: dict[str, _Verdict], now_ms: int
-    ) -> list[Outgoing]:
-        """Find out what each message buys; write the verdicts, return the answers."""
-        outgoing: list[Outgoing] = []
-        bought: list[Purchase] = []
+        since_ms = now_ms - int(max(links[one.arrival.link].part_expiry_s for one in parts.values()) * 1000)
+        pieces = [_piece(one) for one in parts.values()]
+        stored = await mos.waiting_parts(transaction, {piece.key for piece in pieces}, since_ms)
+        wholes, doubles = joining.join([_stored_piece(one) for one in stored], pieces)
+        verdicts.update({mo: Verdict(status="repeated" if mo in doubles else "part") for mo in parts})
+        joined: dict[str, Draft] = {}
         for whole in wholes:
-            arrival = whole.read.arrival
-            service = self._catalog.routes.find(arrival.link, arrival.pdu.destination_addr, whole.text)
-            to = _answerable(arrival)
-            if isinstance(service, NoService):
-                verdicts[arrival.id] = _Verdict(status="done", body=_storable(whole.text), outcome=service.value)
-                outgoing += self._rule_answer(service, to, now_ms)
-            else:
-                verdicts[arrival.id] = _Verdict(
-                    status="done", body=_storable(whole.text), service=service, outcome="code_issued"
-                )
-                bought.append(Purchase(service=self._catalog.services[service], to=to))
-        if bought:
-            for issued in await access.issue(self._ports, transaction, bought, now_ms):
-                outgoing += issued.answer
-        return outgoing
+            verdicts.update({mo: Verdict(status="joined", whole=whole.id) for mo in whole.others if mo in parts})
+            await mos.join_parts(transaction, [Joined(id=mo, whole=whole.id) for mo in whole.others if mo not in parts])
+            joined[whole.id] = self._whole(parts[whole.id], whole.body, now_ms)
+        return [joined.get(one.arrival.id, one) for one in fresh if one.decision or one.arrival.id in joined]
 
-    def _rule_answer(self, reason: NoService, to: Answerable, now_ms: int) -> list[Outgoing]:
-        """Return the settings' answer to a message that buys nothing."""
-        text = getattr(self._catalog.answers, reason.value)
-        if not text or not is_phone(to.source):
-            return []
-        segments = split(text, reference=self._ports.random_bytes(1)[0])
-        return answer(self._ports, to, segments, now_ms, _ANSWER_VALID_MS)
+    def _whole(self, last: Draft, body: bytes, now_ms: int) -> Draft:
+        """Return the draft of a long message, under the id of the part that completed it."""
+        arrival = last.arrival
+        text = drafts.joined_text(body, arrival.pdu.data_coding, self._catalog.links[arrival.link])
+        decision = drafts.decide(self._ports, self._catalog, arrival, text, now_ms)
+        return Draft(arrival=arrival, incoming=last.incoming, decision=decision)
 
 
-def _runs(items: Sequence[Item]) -> Iterator[list[Arrival] | SessionStarted | SessionEnded]:
-    """Yield runs of arrivals, and the session events between them: an end must be stored before what follows it."""
-    run: list[Arrival] = []
-    for item in items:
-        if isinstance(item, Arrival):
-            run.append(item)
-            continue
-        if run:
-            yield run
-            run = []
-        yield item
-    if run:
-        yield run
-
-
-def _piece(read: _Read) -> joining.Piece:
-    assert read.incoming.part is not None
-    assert read.incoming.part_key is not None
-    return joining.Piece(id=read.arrival.id, key=read.incoming.part_key, part=read.incoming.part)
+def _piece(one: Draft) -> joining.Piece:
+    assert one.incoming.part is not None
+    assert one.incoming.part_key is not None
+    return joining.Piece(id=one.arrival.id, key=one.incoming.part_key, part=one.incoming.part)
 
 
 def _stored_piece(stored: mos.WaitingPart) -> joining.Piece:
     body = strip_udh(stored.payload)[1] if stored.esm_class & UDHI else stored.payload
     part = Part(reference=0, wide=False, total=stored.part_total, number=stored.part_number, body=body)
     return joining.Piece(id=stored.id, key=stored.part_key, part=part)
-
-
-def _text(read: _Read, joined: dict[str, bytes], settings: LinkSettings) -> str | None:
-    pdu = read.arrival.pdu
-    body = joined.get(read.arrival.id)
-    if body is not None:
-        return incoming.text_of(body, pdu.data_coding, settings)
-    return incoming.body_of(read.incoming.payload, pdu.esm_class, pdu.data_coding, settings)
-
-
-def _storable(text: str | None) -> str | None:
-    """Return the text without NUL, which PostgreSQL's text cannot hold; the payload keeps it."""
-    return text.replace("\0", "\N{SYMBOL FOR NULL}") if text else text
-
-
-def _answerable(arrival: Arrival) -> Answerable:
-    pdu = arrival.pdu
-    return Answerable(
-        mo=arrival.id,
-        link=arrival.link,
-        source=pdu.source_addr,
-        source_ton=pdu.source_addr_ton,
-        source_npi=pdu.source_addr_npi,
-        destination=pdu.destination_addr,
-        dest_ton=pdu.dest_addr_ton,
-        dest_npi=pdu.dest_addr_npi,
-    )
-
-
-def _row(read: _Read, verdict: _Verdict) -> MoRow:
-    arrival, facts, pdu = read.arrival, read.incoming, read.arrival.pdu
-    part = facts.part
-    return MoRow(
-        id=arrival.id,
-        link=arrival.link,
-        session=arrival.session,
-        received_ms=arrival.received_ms,
-        source=pdu.source_addr,
-        destination=pdu.destination_addr,
-        esm_class=pdu.esm_class,
-        data_coding=pdu.data_coding,
-        payload=facts.payload,
-        tlvs=incoming.other_tlvs(pdu),
-        fingerprint=facts.fingerprint,
-        # A repetition leaves the operator's id to the message that it repeats.
-        operator_id=None if verdict.status == "repeated" else facts.operator_id,
-        part_key=facts.part_key,
-        part_number=part.number if part else None,
-        part_total=part.total if part else None,
-        status=verdict.status,
-        whole=verdict.whole,
-        body=verdict.body,
-        service=verdict.service,
-        outcome=verdict.outcome,
-    )
-
-
-def _story(arrival: Arrival, verdict: _Verdict) -> dict[str, object]:
-    story: dict[str, object] = {"mo": arrival.id, "link": arrival.link, "status": verdict.status}
-    if verdict.service:
-        story["service"] = verdict.service
-    if verdict.outcome:
-        story["outcome"] = verdict.outcome
-    if verdict.whole:
-        story["whole"] = verdict.whole
-    return story

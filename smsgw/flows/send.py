@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from smsgw.domain.messages import Status, may_retry
-from smsgw.errors import SmsgwError
+from smsgw.errors import SmsgwError, StoreUnavailable
 from smsgw.flows import receipts
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
-from smsgw.kit.batch import Batch
 from smsgw.kit.limits import Backoff
 from smsgw.kit.logs import get_logger
 from smsgw.settings import LinkSettings
@@ -33,6 +32,7 @@ _PAGE = 500
 _RESULTS_AT_ONCE = 500
 _RECORD_AGAIN_S = 0.5
 _READ_AGAIN_S = 1.0
+_CLOSE_S = 5.0
 
 
 class Outbox:
@@ -56,9 +56,8 @@ class Outbox:
         self._let_go: set[str] | None = None  # while the store is being read: no longer held since the reading began
         self._more = asyncio.Event()  # the store has messages that are not held
         self._more.set()
-        self._results: Batch[Result, None] = Batch(
-            self._record, name=f"results {link}", limit=_RESULTS_AT_ONCE, capacity=2 * _CAPACITY
-        )
+        self._results: list[Result] = []  # bounded by what is held
+        self._recorder: asyncio.Task[None] | None = None
 
     def offer(self, messages: Sequence[Outgoing]) -> None:
         """Take messages that have just been committed; what does not fit stays in the store for later."""
@@ -145,27 +144,30 @@ class Outbox:
         )
 
     def _submit(self, result: Result) -> None:
-        future = self._results.submit(result)
-        future.add_done_callback(lambda done: self._recorded(done, result))
+        """Have a result recorded with the others that wait; one task does it while there are any."""
+        self._results.append(result)
+        if self._recorder is None:
+            name = f"results {self._link}"
+            self._recorder = asyncio.get_running_loop().create_task(self._record_all(), name=name)
 
-    def _recorded(self, done: asyncio.Future[None], result: Result) -> None:
-        if done.cancelled():
-            return
-        error = done.exception()
-        if isinstance(error, SmsgwError) and error.retry:
-            asyncio.get_running_loop().call_later(_RECORD_AGAIN_S, self._submit_again, result)
-        elif error is not None:
-            log.error("mt.result_lost", mt=result.id, link=self._link, exc_info=error)
-        if error is None and isinstance(result, Settled):
-            self._held.discard(result.id)
-            if self._let_go is not None:
-                self._let_go.add(result.id)
+    async def _record_all(self) -> None:
+        try:
+            while self._results:
+                results = self._results[:_RESULTS_AT_ONCE]
+                try:
+                    await self._record(results)
+                except StoreUnavailable as error:
+                    log.warning("mt.results_put_off", link=self._link, error=str(error))
+                    await asyncio.sleep(_RECORD_AGAIN_S)
+                    continue
+                except Exception as error:  # noqa: BLE001 - sending must go on whatever is wrong with these
+                    # Nothing is lost: the messages are still queued in the store, and sent again after a restart.
+                    log.error("mt.results_not_recorded", link=self._link, count=len(results), exc_info=error)
+                del self._results[: len(results)]
+        finally:
+            self._recorder = None
 
-    def _submit_again(self, result: Result) -> None:
-        if not self._results.full:
-            self._submit(result)
-
-    async def _record(self, results: Sequence[Result]) -> list[None]:
+    async def _record(self, results: Sequence[Result]) -> None:
         settled = [result for result in results if isinstance(result, Settled)]
         async with self._ports.database.write() as transaction:
             await mts.settle(transaction, settled)
@@ -173,7 +175,10 @@ class Outbox:
             if self._settings.receipts:
                 named = {result.message_id: result.id for result in settled if result.message_id}
                 await receipts.match(transaction, self._link, named)
-        return [None] * len(results)
+        ids = [result.id for result in settled]
+        self._held.difference_update(ids)
+        if self._let_go is not None:
+            self._let_go.update(ids)
 
     async def run(self) -> None:
         """Read back what waits in the store, whenever there is more than is held; runs until it is cancelled."""
@@ -221,4 +226,7 @@ class Outbox:
 
     async def close(self) -> None:
         """Record the results that have come in."""
-        await self._results.close()
+        while self._recorder is not None:
+            await asyncio.wait((self._recorder,), timeout=_CLOSE_S)
+            if self._recorder is not None:
+                self._recorder.cancel()  # the store does not work; what is not recorded is sent again

@@ -15,13 +15,17 @@ _Entries: TypeAlias = list[tuple[Item, asyncio.Future[Result]]]
 
 _LIMIT: Final = 500
 _CAPACITY: Final = 10_000
+_ALONE: Final = 16  # items that are not worth being shared
 
 
 class Batch(Generic[Item, Result]):
     """Hands waiting items to ``handle`` together: alone at night, by the hundred under load, without timers.
 
-    One handler call runs at a time; what arrives meanwhile is the next batch. The worker is a task that exists while
-    there is work; it owns every item until the item's future is done, and the end of a waiter does not end the work.
+    One handler call runs at a time (or ``parallel``); what arrives meanwhile is the next batch. A worker is a task that
+    exists while there is work; it owns its items until their futures are done, and the end of a waiter does not end
+    the work. With ``parallel`` above 1, whoever works alone takes half of what waits and leaves the rest to the next:
+    one computes while the other's transaction is being written. Calls begin in order; whether they also end in order
+    is up to the handler (the store's lock is fair).
 
     When the handler fails,
       - with an error that asks to try again later (``retry``), or StoreBroken: all items fail with it at once;
@@ -33,6 +37,7 @@ class Batch(Generic[Item, Result]):
         name: names the task.
         limit: items per call.
         capacity: items that may wait beside those being handled.
+        parallel: handler calls at once.
     """
 
     def __init__(
@@ -42,13 +47,16 @@ class Batch(Generic[Item, Result]):
         name: str,
         limit: int = _LIMIT,
         capacity: int = _CAPACITY,
+        parallel: int = 1,
     ) -> None:
         self._handle = handle
         self._name = name
         self._limit = limit
         self._capacity = capacity
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
+        self._parallel = parallel
+        self._handling = 0
         self._closed = False
         self._context = copy_context()  # the worker must not log under the name of whoever submitted first
 
@@ -70,8 +78,9 @@ class Batch(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
-        if self._worker is None:
-            self._worker = loop.create_task(self._work(), name=f"batch {self._name}", context=self._context)
+        if len(self._workers) < self._parallel:
+            task = loop.create_task(self._work(), name=f"batch {self._name}", context=self._context)
+            self._workers.add(task)
         return future
 
     async def add(self, item: Item) -> Result:
@@ -81,47 +90,68 @@ class Batch(Generic[Item, Result]):
     async def close(self) -> None:
         """Refuse new items and return when those that were taken are done; no item is lost if the wait is cancelled."""
         self._closed = True
-        while self._worker is not None:
-            await asyncio.wait((self._worker,))
+        while self._workers:
+            await asyncio.wait(self._workers)
 
     async def _work(self) -> None:
         waiting = self._waiting
         batch: _Entries[Item, Result] = []
         try:
             while waiting:
-                batch = [waiting.popleft() for _ in range(min(len(waiting), self._limit))]
-                await self._settle(batch)
+                batch = [waiting.popleft() for _ in range(self._share())]
+                self._handling += 1
+                try:
+                    await self._settle(batch)
+                finally:
+                    self._handling -= 1
         finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._workers.discard(task)
             # Only a cancelled worker (the loop is being torn down) leaves futures behind: nobody may wait for ever.
-            for _, future in (*batch, *waiting):
+            for _, future in (*batch, *([] if self._workers else waiting)):
                 future.cancel()
-            waiting.clear()
-            self._worker = None
+            if not self._workers:
+                waiting.clear()
+
+    def _share(self) -> int:
+        """Return how many items to take now."""
+        waiting = len(self._waiting)
+        if self._parallel > 1 and not self._handling and waiting > _ALONE:
+            waiting = (waiting + 1) // 2
+        return min(waiting, self._limit)
 
     async def _settle(self, batch: _Entries[Item, Result]) -> Exception | None:
         """See that every future of the batch is done; return an error that other items would meet as well."""
+        failure: Exception | None = None
         try:
             results = await self._handle([item for item, _ in batch])
         except asyncio.CancelledError:
-            if self._worker is None or self._worker.cancelling():
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
                 raise
             # Something inside the handler was cancelled, not this worker: the others in the queue go on.
             _fail(batch, RuntimeError(f"batch {self._name}: cancelled inside the handler"))
-            return None
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
-            shared = isinstance(error, StoreBroken) or bool(getattr(error, "retry", False))
-            if len(batch) > 1 and not shared:
-                return await self._settle_alone(batch)
-            _fail(batch, error)
-            return error if shared else None
+            failure = error
+        else:
+            self._succeed(batch, results)
+        if failure is None:
+            return None
+        shared = isinstance(failure, StoreBroken) or bool(getattr(failure, "retry", False))
+        if len(batch) > 1 and not shared:
+            return await self._settle_alone(batch)
+        _fail(batch, failure)
+        return failure if shared else None
+
+    def _succeed(self, batch: _Entries[Item, Result], results: Sequence[Result]) -> None:
         if len(results) != len(batch):
             # Committed, but nobody can tell whose result is whose, and to try again would do it twice.
             _fail(batch, RuntimeError(f"batch {self._name}: {len(results)} results for {len(batch)} items"))
-            return None
+            return
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():
                 future.set_result(result)
-        return None
 
     async def _settle_alone(self, batch: _Entries[Item, Result]) -> Exception | None:
         for at, entry in enumerate(batch, 1):

@@ -9,7 +9,7 @@ import fcntl
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ _NAME_LENGTH: Final = 64
 _WARNING: Final = 4
 
 
-def encode(message: str, priority: int, fields: Iterable[tuple[str, str]]) -> bytes:
+def encode(message: str, priority: int, fields: Sequence[tuple[str, str]]) -> bytes:
     """Return one entry.
 
     Args:
@@ -34,16 +34,18 @@ def encode(message: str, priority: int, fields: Iterable[tuple[str, str]]) -> by
         priority: as syslog's, 0 (emergency) to 7 (debug).
         fields: name and value; names are made valid (``link`` → ``LINK``).
     """
-    lines = [f"PRIORITY={priority}\nSYSLOG_IDENTIFIER={IDENTIFIER}\n"]
-    lengthy: list[bytes] = []
-    for name, value in (("", message), *fields):
-        field = _field_name(name) if name else "MESSAGE"
-        if "\n" in value:
-            octets = value.encode("utf-8", "backslashreplace")
-            lengthy.append(b"%b\n%b%b\n" % (field.encode(), len(octets).to_bytes(8, "little"), octets))
-        else:
-            lines.append(f"{field}={value}\n")
-    return "".join(lines).encode("utf-8", "backslashreplace") + b"".join(lengthy)
+    head = f"PRIORITY={priority}\nSYSLOG_IDENTIFIER={IDENTIFIER}\nMESSAGE={message}\n"
+    entry = head + "".join([f"{_field_name(key)}={value}\n" for key, value in fields])
+    if entry.count("\n") == len(fields) + 3:  # every value is one line, as nearly always
+        return entry.encode("utf-8", "backslashreplace")
+    named = [("PRIORITY", str(priority)), ("SYSLOG_IDENTIFIER", IDENTIFIER), ("MESSAGE", message)]
+    named += [(_field_name(key), value) for key, value in fields]
+    return b"".join([_with_length(name, value.encode("utf-8", "backslashreplace")) for name, value in named])
+
+
+def _with_length(name: str, value: bytes) -> bytes:
+    """Return a field in the form that may hold line breaks."""
+    return b"%b\n%b%b\n" % (name.encode(), len(value).to_bytes(8, "little"), value)
 
 
 @lru_cache(maxsize=1024)

@@ -224,12 +224,14 @@ class _Routed(logging.Handler):
     """Hands the standard library's records (aiohttp's, asyncio's, warnings) to the same chain."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        log = get_logger(record.name)
+        level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
         try:
-            level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
-            event = mask_prose(record.getMessage())
-            get_logger(record.name).log(level, event, exc_info=record.exc_info)
-        except Exception:  # noqa: BLE001 - as every handler of the standard library does
-            self.handleError(record)
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - the values, which the standard library would print, do not fit their message
+            log.error("log.unreadable", line=record.lineno)
+            return
+        log.log(level, mask_prose(message), exc_info=record.exc_info)
 
 
 def _route_standard_library(level: int) -> None:

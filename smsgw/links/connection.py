@@ -11,7 +11,8 @@ from msgspec import Struct
 from smsgw.errors import BindError, PduError, SmsgwError, StoreBroken, StoreError
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
-from smsgw.flows.receive import Arrival, Receiver, SessionEnded, SessionStarted
+from smsgw.flows.drafts import Arrival
+from smsgw.flows.receive import Receiver, SessionEnded, SessionStarted
 from smsgw.flows.send import Outbox
 from smsgw.kit.limits import TokenBucket
 from smsgw.kit.logs import get_logger
@@ -317,7 +318,7 @@ class Connection:
 
     def _send(self, message: Outgoing, now_ms: int) -> bool:
         try:
-            number = self._session.request(_submit_sm(message, self._parts.settings), now_ms)
+            number = self._session.request(_submit_sm(message), now_ms)
         except PduError as error:
             log.error("mt.not_sendable", mt=message.row.id, link=self._parts.link, error=str(error))
             self._parts.outbox.refused(message, error.command_status)
@@ -354,7 +355,7 @@ class Connection:
         return self._parts.ports.clock.monotonic_ms()
 
 
-def _submit_sm(message: Outgoing, settings: LinkSettings) -> pdus.SubmitSm:
+def _submit_sm(message: Outgoing) -> pdus.SubmitSm:
     row = message.row
     return pdus.SubmitSm(
         source_addr_ton=row.source_ton,
@@ -364,7 +365,7 @@ def _submit_sm(message: Outgoing, settings: LinkSettings) -> pdus.SubmitSm:
         dest_addr_npi=row.dest_npi,
         destination_addr=row.destination,
         esm_class=row.esm_class,
-        registered_delivery=1 if settings.receipts else 0,
+        registered_delivery=row.registered,
         data_coding=row.data_coding,
         short_message=message.payload,
     )

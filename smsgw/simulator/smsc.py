@@ -228,6 +228,7 @@ class Smsc:
                     self._arm(now_ms)
                     return
                 peer.send(delivery)
+                self._peers[peer.number] = self._peers.pop(peer.number)  # to the end: whose turn it was last
 
     def _arm(self, now_ms: int) -> None:
         due_ms = self.deliveries.due_ms()

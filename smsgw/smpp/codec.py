@@ -167,30 +167,15 @@ def _reader_source(pdu: type[Pdu], fields: tuple[Field, ...]) -> str:
         lines.append(" text = frame.decode('latin-1')")
     base, offset = str(HEADER_BYTES), 0  # where the next field starts: a variable or number, plus a number
     for field in fields:
-        at = f"{base} + {offset}" if offset else base
+        at = f"{base} + {offset}"
         if field.kind == "integer":
             lines.append(f" {field.name} = frame[{at}]")
             offset += 1
-            continue
-        if field.kind == "text":
-            lines += [
-                f" start = {at}",
-                f" stop = text.find('\\0', start, start + {LONGEST_TEXT + 1})",
-                " if stop < 0:",
-                f"  if end - start > {LONGEST_TEXT}: unterminated({pdu.name!r}, {field.name!r}, start, end)"
-                if field is fields[-1]
-                else f"  unterminated({pdu.name!r}, {field.name!r}, start, end)",
-                *(["  stop = end"] if field is fields[-1] else []),
-                f" {field.name} = text[start:stop]",
-            ]
+        elif field.kind == "text":
+            lines += _text_source(pdu, field, at, last=field is fields[-1])
             base, offset = "stop", 1
         else:
-            lines += [
-                f" start = {at} + 1",
-                " stop = start + frame[start - 1]",
-                f" if stop > end: overrun({pdu.name!r}, {field.name!r})",
-                f" {field.name} = frame[start:stop]",
-            ]
+            lines += _octets_source(pdu, field, at)
             base, offset = "stop", 0
     lines += [
         f" start = {base} + {offset}",
@@ -201,6 +186,28 @@ def _reader_source(pdu: type[Pdu], fields: tuple[Field, ...]) -> str:
         " )",
     ]
     return "\n".join(lines)
+
+
+def _text_source(pdu: type[Pdu], field: Field, at: str, *, last: bool) -> list[str]:
+    """Lines that read a C-octet string at ``at``, and leave ``stop`` on its NUL."""
+    complain = f"unterminated({pdu.name!r}, {field.name!r}, start, end)"
+    return [
+        f" start = {at}",
+        f" stop = text.find('\\0', start, start + {LONGEST_TEXT + 1})",
+        " if stop < 0:",
+        *([f"  if end - start > {LONGEST_TEXT}: {complain}", "  stop = end"] if last else [f"  {complain}"]),
+        f" {field.name} = text[start:stop]",
+    ]
+
+
+def _octets_source(pdu: type[Pdu], field: Field, at: str) -> list[str]:
+    """Lines that read a length octet at ``at`` and as many octets as it says, and leave ``stop`` after them."""
+    return [
+        f" start = {at} + 1",
+        " stop = start + frame[start - 1]",
+        f" if stop > end: overrun({pdu.name!r}, {field.name!r})",
+        f" {field.name} = frame[start:stop]",
+    ]
 
 
 def _writer_source(pdu: type[Pdu], fields: tuple[Field, ...]) -> str:

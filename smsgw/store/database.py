@@ -2,10 +2,12 @@
 
 A query is named "file.name" (see ``queries``) and takes its parameters by name. Values are ``int``, ``str``,
 ``bytes`` and ``None``; a list of ``int`` or ``str`` may be given where the query reads ``json_each(:ids)`` on SQLite
-(it arrives as JSON text) and ``any(:ids)`` on PostgreSQL (it arrives as an array).
+(it arrives as JSON text) and ``any(:ids)`` on PostgreSQL (it arrives as an array). Text that may hold NUL or half a
+surrogate pair belongs in a column of bytes: PostgreSQL has no NUL in text, and neither engine the other.
 
 Every method raises ``StoreUnavailable`` (try again), ``StoreConflict`` (a constraint) or ``StoreBroken`` (stop); what
-is none of these is a mistake of ours, and comes through as the library raised it.
+is none of these is a mistake of ours: ValueError or OverflowError for a value that no column can hold, or whatever the
+library raised.
 """
 
 import asyncio

@@ -24,6 +24,7 @@ class MtRow(Struct, frozen=True, kw_only=True):
     data_coding: int
     sealed: bytes
     key_id: str
+    registered: int
     part: int
     parts: int
     created_ms: int

@@ -8,15 +8,17 @@ back by itself. When the server loses an fsync it panics on its own, and what wa
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 import asyncpg
 import msgspec
-from asyncpg.pool import PoolConnectionProxy
 
 from smsgw.errors import StartError, StoreBroken, StoreConflict, StoreUnavailable
 from smsgw.store.database import Row, to_the_end
 from smsgw.store.queries import Dialect, Queries
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
 
 T = TypeVar("T")
 _Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a generic only for the type checker
@@ -72,29 +74,20 @@ class PostgresDatabase:
             StoreUnavailable: there is no server now.
         """
         limits = limits or PostgresLimits()
+        pool = await _pool(dsn, limits)
         try:
-            pool = await _pool(dsn, limits)
-        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, ValueError) as error:
-            raise StartError(f"store.dsn: PostgreSQL cannot be used with it: {error}", _BAD_SETTINGS) from None
-        except _ERRORS as error:
-            raise mapped(error) from None
-        database = cls(pool, queries, limits)
-        try:
-            await database._prove_durability()
-        except BaseException:
-            await to_the_end(database.close())
+            async with pool.acquire(timeout=limits.connect_ms / 1000) as connection:
+                await _prove_durability(connection)
+        except BaseException as error:
+            pool.terminate()
+            if isinstance(
+                error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError | ValueError
+            ):
+                raise StartError(f"store.dsn: PostgreSQL cannot be used with it: {error}", _BAD_SETTINGS) from None
+            if isinstance(error, _ERRORS):
+                raise mapped(error) from None
             raise
-        return database
-
-    async def _prove_durability(self) -> None:
-        async with self._lent() as connection:
-            for name in ("fsync", "synchronous_commit"):
-                value = await connection.fetchval(f"show {name}")
-                if value != "on":
-                    raise StartError(
-                        f"PostgreSQL works with {name} = {value}, so a commit would not be safe; turn it on",
-                        _BAD_SETTINGS,
-                    )
+        return cls(pool, queries, limits)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator["PostgresTransaction"]:
@@ -169,12 +162,12 @@ class PostgresSnapshot:
     async def rollback(self) -> None:
         """End it, whatever state it is in; a connection that does not answer is given up."""
         self._over = RuntimeError("the transaction is over")
-        if self._connection.is_closed():
+        if _is_lost(self._connection):
             return
         try:
             await self._connection.execute("rollback")
         except _ERRORS:
-            self._connection.terminate()
+            _give_up(self._connection)
 
     async def _run(self, call: Callable[..., Awaitable[T]], *arguments: object, **options: Any) -> T:
         """Ask the server one thing; the first error ends the transaction."""
@@ -183,9 +176,9 @@ class PostgresSnapshot:
         try:
             return await call(*arguments, **options)
         except _ERRORS as error:
-            lost = isinstance(error, TimeoutError) or self._connection.is_closed()
             if isinstance(error, TimeoutError):
-                self._connection.terminate()
+                _give_up(self._connection)
+            lost = _is_lost(self._connection)
             self._over = StoreUnavailable("PostgreSQL: the connection was lost") if lost else mapped(error)
             raise self._over from None
         except BaseException as error:
@@ -238,32 +231,58 @@ class PostgresTransaction(PostgresSnapshot):
 
 
 def mapped(error: Exception) -> Exception:
-    """Say what an error of asyncpg means to us; the same error when it is a mistake in our SQL or its values."""
+    """Say what an error of asyncpg means to us; the same error when it is a mistake in our SQL."""
+    if isinstance(error, asyncpg.PostgresError):
+        return _mapped(error, error.sqlstate or "")
     if isinstance(error, OSError | TimeoutError | asyncpg.OutdatedSchemaCacheError):
         return StoreUnavailable(f"PostgreSQL: {type(error).__name__}: {error}")
-    if not isinstance(error, asyncpg.PostgresError):
-        return error
-    state = error.sqlstate or ""
-    text = f"PostgreSQL: {error.args[0]} ({state})"  # without its detail, which quotes the row
+    return error
+
+
+def _mapped(error: asyncpg.PostgresError, state: str) -> Exception:
+    """Say what an answer of the server means. Its detail, and messages about values, quote what nobody may log."""
+    text = f"PostgreSQL: {error.args[0]} ({state})"
+    stale = isinstance(error, asyncpg.InvalidCachedStatementError)  # a migration ran; asyncpg prepares it anew
+    if stale or state in _UNAVAILABLE or state[:2] in _UNAVAILABLE_KINDS:
+        return StoreUnavailable(text)
+    if state[:2] == "23":
+        return StoreConflict(text)
+    if state[:2] == "22":
+        return ValueError(f"PostgreSQL: a value does not fit its column or parameter: {type(error).__name__} ({state})")
     if state in _BROKEN:
         return StoreBroken(text)
-    if (
-        state in _UNAVAILABLE
-        or state[:2] in _UNAVAILABLE_KINDS
-        or isinstance(error, asyncpg.InvalidCachedStatementError)
-    ):
-        return StoreUnavailable(text)
-    if state.startswith("23"):
-        return StoreConflict(text)
-    error.detail = None  # it quotes values; nobody may log them
+    error.detail = None
     return error
+
+
+def _is_lost(connection: _Connection) -> bool:
+    """Whether there is no connection any more; the pool may have noticed before us, and taken it back."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
+def _give_up(connection: _Connection) -> None:
+    """Close a connection that does not answer, without asking the server."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
+async def _prove_durability(connection: _Connection) -> None:
+    for name in ("fsync", "synchronous_commit"):
+        value = await connection.fetchval(f"show {name}")
+        if value != "on":
+            raise StartError(
+                f"PostgreSQL works with {name} = {value}, so a commit would not be safe; turn it on", _BAD_SETTINGS
+            )
 
 
 async def _pool(dsn: str, limits: PostgresLimits) -> "asyncpg.Pool[asyncpg.Record]":
     """Open the pool; the server is told our deadlines, and to notice when our machine is gone."""
     return await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=0,  # the pool would try to reconnect without end, and log each time, while the server is away
         max_size=limits.connections,
         timeout=limits.connect_ms / 1000,
         command_timeout=(limits.statement_ms + _SLACK_MS) / 1000,

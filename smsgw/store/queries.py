@@ -12,6 +12,7 @@ say differently. A query is called "file.name": the one above, in ``mos.sql``, i
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
@@ -57,6 +58,18 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             raise TypeError(f"{self.name} takes {sorted(self.parameters)}, was given {sorted(values)}")
         return tuple([values[name] for name in self.parameters])
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the SQL can take many rows in one statement: it has one ``values (…)``, with every parameter in it."""
+        return _repeatable(self.sql) is not None
+
+    def repeated(self, rows: int) -> str:
+        """Return the SQL for so many rows at once; the placeholders of each row follow those of the one before.
+
+        A statement is one step for the engine: nothing else waits for Python between the rows.
+        """
+        return _repeated(self.sql, len(self.parameters), rows)
+
 
 Queries = Mapping[str, Query]
 
@@ -97,6 +110,32 @@ def build(name: str, description: str, sql: str, *, dialect: Dialect) -> Query:
         parameters=parameters,
         pick=_picker(parameters),
     )
+
+
+# A list of values and parameters, without any call or subquery in it.
+_VALUES = re.compile(r"\bvalues\s*(?P<row>\([^()]*\))", re.IGNORECASE)
+_NUMBERED = re.compile(r"\?(\d+)")
+
+
+@lru_cache(maxsize=1000)
+def _repeatable(sql: str) -> tuple[str, str, str] | None:
+    """Return the SQL before, of and after the row of values."""
+    found = list(_VALUES.finditer(sql))
+    if len(found) != 1:
+        return None
+    start, end = found[0].span("row")
+    before, row, behind = sql[:start], sql[start:end], sql[end:]
+    return None if _NUMBERED.search(before + behind) else (before, row, behind)
+
+
+@lru_cache(maxsize=1000)
+def _repeated(sql: str, width: int, rows: int) -> str:
+    pieces = _repeatable(sql)
+    if pieces is None:
+        raise ValueError(f"not repeatable: {sql}")
+    before, row, behind = pieces
+    shifted = [_NUMBERED.sub(lambda number, by=at * width: f"?{int(number[1]) + by}", row) for at in range(rows)]  # type: ignore[misc]  # mypy can't type a lambda's default
+    return before + ", ".join(shifted) + behind
 
 
 def _parameters(sql: str) -> tuple[str, ...]:

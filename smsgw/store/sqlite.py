@@ -6,9 +6,11 @@ needs: BEGIN travels with the first statement, rows that need no answer with the
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -17,16 +19,16 @@ import msgspec
 from smsgw.errors import StartError, StoreBroken, StoreError, StoreUnavailable
 from smsgw.store.database import Row, to_the_end
 from smsgw.store.queries import Dialect, Queries, Query
+from smsgw.store.sqlite_log import SqliteLog
 from smsgw.store.sqlite_thread import Job, SqliteThread
 
 T = TypeVar("T")
 
 _SCRIPT_MS: Final = 600_000  # a migration may rewrite a table of millions of rows
-_MOVE_MS: Final = 60_000
-_PAGES_OF_A_COMMIT: Final = 4
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _IO_ERROR: Final = 74  # EX_IOERR
 
+_MOST_ROWS: Final = 64  # in one statement
 _FULL: Final = 2  # what "pragma synchronous" answers for FULL
 # On every connection. No mmap: an I/O error would come as SIGBUS, not as an error.
 _PRAGMAS: Final = (
@@ -54,17 +56,14 @@ class SqliteDatabase:
 
     dialect: Final[Dialect] = "sqlite"
 
-    def __init__(
-        self, path: Path, queries: Queries, limits: SqliteLimits, on_broken: Callable[[StoreBroken], None] | None
-    ) -> None:
+    def __init__(self, path: Path, queries: Queries, limits: SqliteLimits, health: "_Health") -> None:
         self._path = path
         self._queries = queries
         self._limits = limits
-        self._on_broken = on_broken
-        self._broken: str | None = None
-        self._threads: list[SqliteThread] = []
-        self._readers: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
+        self._health = health
         self._turn = asyncio.Lock()  # whoever holds it writes
+        self._readers: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
+        self._threads = AsyncExitStack()  # to close them all
 
     @classmethod
     async def open(
@@ -89,11 +88,11 @@ class SqliteDatabase:
             StoreBroken: the file is not a database, or damaged.
         """
         _prepare(path)
-        database = cls(path, queries, limits or SqliteLimits(), on_broken)
+        database = cls(path, queries, limits or SqliteLimits(), _Health(on_broken))
         try:
             await database._connect()
         except BaseException:
-            await to_the_end(database.close())
+            await to_the_end(database._threads.aclose())
             raise
         return database
 
@@ -107,7 +106,12 @@ class SqliteDatabase:
                 "wal and 2, so a commit would not be safe; use a local file system",
                 _IO_ERROR,
             )
-        self._log = _Log(await self._thread("cache_size = -64"), self._turn, self._limits)
+        self._log = SqliteLog(
+            await self._thread("cache_size = -64"),
+            self._turn,
+            move_every=self._limits.move_every,
+            longest=self._limits.log_pages,
+        )
         for _ in range(self._limits.readers):
             self._readers.put_nowait(await self._thread(f"cache_size = -{cache // 4}", "query_only = on"))
 
@@ -117,17 +121,10 @@ class SqliteDatabase:
             self._path,
             pragmas=(*_PRAGMAS, *pragmas),
             lock_wait_ms=self._limits.lock_wait_ms,
-            on_broken=self._break,
+            on_broken=self._health.fail,
         )
-        self._threads.append(thread)
+        self._threads.push_async_callback(thread.close)
         return thread
-
-    def _break(self, fault: StoreBroken) -> None:
-        """From now on nothing is written, so nothing can be acknowledged."""
-        if self._broken is None:
-            self._broken = str(fault)
-            if self._on_broken is not None:
-                self._on_broken(fault)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator["SqliteTransaction"]:
@@ -135,15 +132,16 @@ class SqliteDatabase:
         async with self._deadline("others were writing"):
             await self._turn.acquire()
         try:
-            self._must_be_whole()
+            self._health.check()
             transaction = SqliteTransaction(self._writer, self._queries, self._limits)
             try:
                 yield transaction
+                self._health.check()
             except BaseException:
                 await transaction.rollback()
                 raise
             changes = await transaction.commit()
-            self._must_be_whole()  # the move of the log may have failed meanwhile
+            self._health.check()  # the log's move may have met an error meanwhile
             if changes is not None:
                 self._log.grown(changes)
         finally:
@@ -167,15 +165,8 @@ class SqliteDatabase:
         """Let the writer and the log finish, then close every connection; the last one empties the log."""
         async with self._turn:
             pass
-        if hasattr(self, "_log"):
-            await self._log.settle()
-        while self._threads:
-            with suppress(sqlite3.Error):  # the next one has to be closed all the same
-                await self._threads.pop().close()
-
-    def _must_be_whole(self) -> None:
-        if self._broken is not None:
-            raise StoreBroken(self._broken)
+        await self._log.settle()
+        await self._threads.aclose()
 
     @asynccontextmanager
     async def _deadline(self, why: str) -> AsyncIterator[None]:
@@ -293,36 +284,41 @@ class SqliteTransaction(SqliteSnapshot):
         return changes
 
 
-class _Log:
-    """Moves the write-ahead log into the database beside the writer, so that no commit has to do it."""
+class _Health:
+    """Whether what is written is safe. Once it is not, nothing is written any more, so nothing can be acknowledged."""
 
-    def __init__(self, thread: SqliteThread, turn: asyncio.Lock, limits: SqliteLimits) -> None:
-        self._thread = thread
-        self._turn = turn
-        self._limits = limits
-        self._changes = 0  # of the writer's connection, as last heard
-        self._waiting = 0  # changes since the last move
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, on_broken: Callable[[StoreBroken], None] | None) -> None:
+        self._on_broken = on_broken
+        self._fault: str | None = None
 
-    def grown(self, changes: int) -> None:
-        """Hear of a commit. A small one fills more pages than it has rows."""
-        self._waiting += changes - self._changes + _PAGES_OF_A_COMMIT
-        self._changes = changes
-        if self._waiting >= self._limits.move_every and (self._task is None or self._task.done()):
-            self._waiting = 0
-            self._task = asyncio.create_task(self._move(), name="store.log")
+    def fail(self, fault: StoreBroken) -> None:
+        """Hear of an error that cannot be made good; tell of the first."""
+        if self._fault is None:
+            self._fault = str(fault)
+            if self._on_broken is not None:
+                self._on_broken(fault)
 
-    async def _move(self) -> None:
-        """Move what is there. A writer that never rests keeps the log growing; when it is long, it waits once."""
-        with suppress(StoreError):  # a broken file is known by now, and anything else passes: the next move does more
-            if await self._thread.run(_checkpoint, _MOVE_MS) > self._limits.log_pages:
-                async with self._turn:
-                    await self._thread.run(_checkpoint, _MOVE_MS)
+    def check(self) -> None:
+        """Raise StoreBroken if there was one."""
+        if self._fault is not None:
+            raise StoreBroken(self._fault)
 
-    async def settle(self) -> None:
-        """Wait for the move that is under way."""
-        if self._task is not None:
-            await self._task
+
+def _execute_many(connection: sqlite3.Connection, query: Query, rows: Sequence[object]) -> None:
+    """Run a statement for many rows, as many at once as it can take: each step asks for Python's lock once.
+
+    With a step for each row, the loop's thread and this one would wait for each other's turns most of the time.
+    """
+    if len(rows) == 1 or not query.repeatable:
+        connection.executemany(query.sql, map(query.pick, rows))
+        return
+    at = 0
+    while at < len(rows):
+        # Powers of two: a few statements to prepare, whatever the sizes that come.
+        size = min(_MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
+        values = tuple(chain.from_iterable(map(query.pick, rows[at : at + size])))
+        connection.execute(query.repeated(size), values)
+        at += size
 
 
 def _job(begin: str | None, rows: list[tuple[Query, Sequence[object]]], last: Job[T]) -> Job[T]:
@@ -334,7 +330,7 @@ def _job(begin: str | None, rows: list[tuple[Query, Sequence[object]]], last: Jo
                 connection.rollback()  # nothing, unless an earlier rollback met an error
                 connection.execute(begin)
             for query, many in rows:
-                connection.executemany(query.sql, map(query.pick, many))
+                _execute_many(connection, query, many)
             return last(connection)
         except BaseException:
             with suppress(sqlite3.Error):
@@ -347,12 +343,6 @@ def _job(begin: str | None, rows: list[tuple[Query, Sequence[object]]], last: Jo
 def _commit(connection: sqlite3.Connection) -> int:
     connection.execute("commit")
     return connection.total_changes
-
-
-def _checkpoint(connection: sqlite3.Connection) -> int:
-    """Give the length of the log in pages; moved or not, it is written anew from its start only when all is moved."""
-    _, pages, _ = connection.execute("pragma wal_checkpoint(passive)").fetchone()
-    return int(pages)
 
 
 def _durability(connection: sqlite3.Connection) -> tuple[Any, Any]:
@@ -372,10 +362,16 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _prepare(path: Path) -> None:
-    """See that the file is there, for us alone."""
+    """See that the file is there, for us alone.
+
+    It is not opened when it exists: closing it would take away every lock that this process has on it (fcntl(2)).
+    """
     if not path.parent.is_dir():
         raise StartError(f"{path.parent}: no such folder, and the database should stand in it", _CANNOT_CREATE)
     try:
-        path.touch(mode=0o600)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+            raise StartError(f"{path}: not a file that may be read and written", _CANNOT_CREATE) from None
     except OSError as error:
-        raise StartError(f"{path}: the database cannot be made or opened: {error.strerror}", _CANNOT_CREATE) from error
+        raise StartError(f"{path}: the database cannot be made: {error.strerror}", _CANNOT_CREATE) from None

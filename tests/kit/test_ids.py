@@ -54,6 +54,12 @@ def test_the_time_runs_ahead_when_one_millisecond_is_not_enough() -> None:
     assert 1003 <= made[-1] <= 1007  # 8,192 to 16,384 ids in each
 
 
+def test_a_millisecond_has_room_for_8192_ids_wherever_its_counter_began() -> None:
+    for seed in range(10):
+        ids = IdMaker(ManualClock(), seeded(seed))
+        assert len({ids.new("mo")[:13] for _ in range(8192)}) == 1
+
+
 @given(st.lists(st.integers(-50, 50), max_size=60), st.integers())
 def test_ids_increase_when_the_clock_is_put_forward_or_back(jumps: list[int], seed: int) -> None:
     clock = ManualClock(1000)

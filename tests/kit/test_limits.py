@@ -19,6 +19,7 @@ def test_a_burst_is_allowed_at_once_and_the_rate_afterwards() -> None:
 
 def test_the_bucket_does_not_grow_beyond_its_burst() -> None:
     bucket = TokenBucket(rate_per_s=10, burst=3)
+    assert bucket.take(3, 0)
     assert [bucket.take(1, 3_600_000) for _ in range(4)] == [True, True, True, False]
 
 

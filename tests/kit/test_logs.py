@@ -174,10 +174,12 @@ def test_a_record_of_a_level_in_between_is_told_at_the_one_below() -> None:
     assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["warning", "critical"]
 
 
-def test_a_broken_record_is_reported_and_does_no_harm(capsys: pytest.CaptureFixture[str]) -> None:
-    configured()
-    logging.getLogger("x").warning("%d", "no number")
-    assert "Logging error" in capsys.readouterr().err
+def test_a_broken_record_is_told_without_its_values() -> None:
+    stream = configured()
+    record = logging.makeLogRecord({"name": "x", "levelno": 30, "msg": "%d", "args": ("359881234545",), "lineno": 7})
+    (handler,) = [handler for handler in logging.getLogger().handlers if isinstance(handler, logs._Routed)]
+    handler.handle(record)
+    assert stream.getvalue() == "2026-03-01T12:00:00.250Z error log.unreadable line=7\n"
 
 
 def test_warnings_are_told() -> None:
@@ -256,7 +258,7 @@ def test_the_journal_gets_a_traceback_below_the_message(journal: socket.socket) 
     entry = journal.recv(65536)
     told = b"task.ended task=sweep\nValueError: bug"
     assert b"MESSAGE\n" + len(told).to_bytes(8, "little") + told + b"\n" in entry
-    assert b"TASK=sweep\n" in entry
+    assert b"TASK\n" + (5).to_bytes(8, "little") + b"sweep\n" in entry
 
 
 def test_auto_is_the_console_on_a_terminal() -> None:
@@ -293,6 +295,13 @@ def test_auto_is_plain_when_stderr_goes_elsewhere(tmp_path: Path, environ: dict[
         logs.configure(stream=stream, environ=environ, clock=ManualClock(NOON_MS))
         log.info("mo.accepted")
     assert (tmp_path / "stderr").read_text() == "2026-03-01T12:00:00.250Z info mo.accepted\n"
+
+
+def test_auto_is_plain_when_the_stream_is_no_file_at_all() -> None:
+    stream = io.StringIO()
+    logs.configure(stream=stream, environ={"JOURNAL_STREAM": "1:2"}, clock=ManualClock(NOON_MS))
+    structlog.get_logger().info("mo.accepted")
+    assert stream.getvalue() == "2026-03-01T12:00:00.250Z info mo.accepted\n"
 
 
 def test_stderr_is_the_stream_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

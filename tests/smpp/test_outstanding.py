@@ -47,9 +47,9 @@ def test_the_window_counts_messages_and_questions_about_them() -> None:
 
 
 def test_the_oldest_expires_first_and_only_when_due() -> None:
+    assert Outstanding().oldest_ms is None
+    assert Outstanding().expire(100) is None
     outstanding = Outstanding()
-    assert outstanding.oldest_ms is None
-    assert outstanding.expire(100) is None
     _send(outstanding, sent_ms=10)
     _send(outstanding, sent_ms=20)
     assert outstanding.oldest_ms == 10

@@ -7,7 +7,10 @@ from smsgw.smpp import tlvs
 from smsgw.smpp.pdus import DataSm, DeliverSm, SubmitSm
 from smsgw.smpp.receipt import Receipt, is_receipt, parse
 
-APPENDIX_B = b"id:0123456789 sub:001 dlvrd:001 submit date:2401021304 done date:2401021305 stat:DELIVRD err:000 text:stat:EXPIRED"
+APPENDIX_B = (
+    b"id:0123456789 sub:001 dlvrd:001 submit date:2401021304 done date:2401021305 stat:DELIVRD err:000 "
+    b"text:stat:EXPIRED"
+)
 
 
 @pytest.mark.parametrize(

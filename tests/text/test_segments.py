@@ -132,6 +132,16 @@ def part(number: int, body: bytes, *, total: int = 2, reference: int = 42, wide:
             part(1, b"hi", wide=True),
             id="a senseless element is ignored, the other counts",
         ),
+        pytest.param(
+            b"\x0b\x00\x03\x07\x02\x01\x08\x04\x00\x2a\x02\x01hi",
+            part(1, b"hi", wide=True),
+            id="of two kinds the last counts",
+        ),
+        pytest.param(
+            b"\x10\x00\x03\x07\x02\x02\x08\x04\x00\x07\x02\x02\x00\x03\x2a\x02\x01hi",
+            part(1, b"hi"),
+            id="also when its kind came before",
+        ),
         pytest.param(b"\x05\x00\x03\x2a\x00\x01hi", None, id="none in total"),
         pytest.param(b"\x05\x00\x03\x2a\x02\x00hi", None, id="number 0"),
         pytest.param(b"\x05\x00\x03\x2a\x02\x03hi", None, id="the third of two"),

@@ -56,6 +56,7 @@ create table mo_uncertain (
 
 create index mo_uncertain_fingerprint on mo_uncertain (fingerprint);
 
+-- A code that an MO bought has the id of that MO, with its own kind: one MO cannot buy two.
 create table codes (
     id text not null primary key,
     service text not null,
@@ -70,8 +71,6 @@ create table codes (
     first_used_ms bigint,
     used integer not null default 0
 );
-
-create unique index codes_mo on codes (mo);
 
 create table attempts (
     id text not null primary key,
@@ -100,6 +99,7 @@ create table mts (
     data_coding integer not null,
     sealed bytea not null,            -- payload with its UDH, AES-GCM: answers carry codes
     key_id text not null,
+    registered integer not null,       -- 1: a delivery receipt was asked for
     part integer not null,
     parts integer not null,
     created_ms bigint not null,
@@ -113,8 +113,7 @@ create table mts (
 );
 
 create index mts_queued on mts (link, id) where status = 'queued';
-create index mts_message_id on mts (link, message_id) where message_id is not null;
-create index mts_mo on mts (mo);
+create index mts_message_id on mts (link, message_id) where registered = 1 and message_id is not null;
 
 create table receipts (
     id text not null primary key,

@@ -1,5 +1,6 @@
 """What an engineer wants to see: the gateway's binds and the last PDUs on the wire, with times, without content."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal
@@ -14,7 +15,7 @@ OPEN_LIMIT = 1000  # requests whose response is still awaited; older ones are fo
 Sender = Literal["operator", "gateway"]
 
 
-class WirePdu(msgspec.Struct, frozen=True, kw_only=True):
+class TapPdu(msgspec.Struct, frozen=True, kw_only=True):
     """One PDU as the screen shows it: never its numbers or its text."""
 
     id: int
@@ -26,19 +27,21 @@ class WirePdu(msgspec.Struct, frozen=True, kw_only=True):
     took_ms: float | None = None  # of a response: time since its request
 
 
-class WireBind(msgspec.Struct, frozen=True, kw_only=True):
+class TapBind(msgspec.Struct, frozen=True, kw_only=True):
     """One bind of the gateway to the operator."""
 
     kind: str  # transceiver, transmitter, receiver
     system_id: str
 
 
-class Wire:
-    """The last PDUs of all sessions, keep-alives left out, and the binds that stand."""
+class Tap:
+    """The last PDUs of all sessions, and the binds that stand."""
 
-    def __init__(self, *, now_ms: Callable[[], int], now_us: Callable[[], int]) -> None:
-        self.pdus: Feed[WirePdu] = Feed(PDUS_LIMIT)
-        self.binds: Feed[tuple[WireBind, ...]] = Feed(1)
+    def __init__(
+        self, *, now_ms: Callable[[], int], now_us: Callable[[], int] = lambda: time.perf_counter_ns() // 1000
+    ) -> None:
+        self.pdus: Feed[TapPdu] = Feed(PDUS_LIMIT)
+        self.binds: Feed[tuple[TapBind, ...]] = Feed(1)
         self.binds.put(0, ())
         self._now_ms = now_ms
         self._now_us = now_us
@@ -47,8 +50,6 @@ class Wire:
 
     def record(self, session: int, sender: Sender, name: str, sequence: int, status: int) -> None:
         """Show a PDU that was just written or read."""
-        if name.startswith("enquire_link"):
-            return
         now_us, took_ms = self._now_us(), None
         if name.endswith("_resp"):
             asker: Sender = "gateway" if sender == "operator" else "operator"
@@ -59,7 +60,7 @@ class Wire:
             if len(self._asked_us) > OPEN_LIMIT:
                 self._asked_us.popitem(last=False)
         self._last_id += 1
-        pdu = WirePdu(
+        pdu = TapPdu(
             id=self._last_id,
             at_ms=self._now_ms(),
             sender=sender,
@@ -70,7 +71,7 @@ class Wire:
         )
         self.pdus.put(pdu.id, pdu)
 
-    def bound(self, binds: tuple[WireBind, ...]) -> None:
+    def bound(self, binds: tuple[TapBind, ...]) -> None:
         """Show which binds stand now."""
         self.binds.put(0, binds)
 

@@ -1,0 +1,157 @@
+"""What an arrival will come to, as far as it can be known before its transaction: read, routed, and its answer made.
+
+All of this is computing: done beforehand, it goes on while the store is busy with the messages before.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from smsgw.domain import incoming
+from smsgw.domain.incoming import Incoming, Message
+from smsgw.domain.numbers import is_phone
+from smsgw.domain.routing import NoService
+from smsgw.flows import access
+from smsgw.flows.access import Issued, Purchase
+from smsgw.flows.outgoing import Answerable, Outgoing, answer
+from smsgw.flows.ports import Catalog, Ports
+from smsgw.settings import LinkSettings
+from smsgw.store.mos import MoRow
+from smsgw.text.segments import split
+
+_ANSWER_VALID_MS: Final = 86_400_000
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """A message as a link received it."""
+
+    id: str
+    link: str
+    session: str
+    received_ms: int  # wall clock
+    arrived_ms: int  # monotonic
+    proven: str  # the last message of this session whose acknowledgement has provably arrived by now
+    pdu: Message
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What a message buys, if it is the first of its kind to come."""
+
+    body: str | None
+    service: str | None
+    outcome: str
+    issued: Issued | None
+    answers: list[Outgoing]
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """An arrival that has been read."""
+
+    arrival: Arrival
+    incoming: Incoming
+    decision: Decision | None  # None: a part of a long message, decided when it is whole
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What became of a message: the columns that are decided, not received."""
+
+    status: str
+    whole: str | None = None
+    body: str | None = None
+    service: str | None = None
+    outcome: str | None = None
+
+
+def draft(ports: Ports, catalog: Catalog, arrivals: Sequence[Arrival], now_ms: int) -> list[Draft]:
+    """Read arrivals, and decide those that are messages of their own."""
+    return [_draft(ports, catalog, arrival, now_ms) for arrival in arrivals]
+
+
+def _draft(ports: Ports, catalog: Catalog, arrival: Arrival, now_ms: int) -> Draft:
+    settings = catalog.links[arrival.link]
+    facts = incoming.read(arrival.pdu, arrival.link, settings)
+    decision = None
+    if facts.part is None:
+        pdu = arrival.pdu
+        text = incoming.body_of(facts.payload, pdu.esm_class, pdu.data_coding, settings)
+        decision = decide(ports, catalog, arrival, text, now_ms)
+    return Draft(arrival=arrival, incoming=facts, decision=decision)
+
+
+def decide(ports: Ports, catalog: Catalog, arrival: Arrival, text: str | None, now_ms: int) -> Decision:
+    """Find out what a whole message buys, and make its answer."""
+    service = catalog.routes.find(arrival.link, arrival.pdu.destination_addr, text)
+    to = _answerable(arrival, catalog.links[arrival.link])
+    if isinstance(service, NoService):
+        return Decision(
+            body=_storable(text),
+            service=None,
+            outcome=service.value,
+            issued=None,
+            answers=_rule_answer(ports, catalog, service, to, now_ms),
+        )
+    issued = access.prepare(ports, Purchase(service=catalog.services[service], to=to), now_ms)
+    return Decision(body=_storable(text), service=service, outcome="code_issued", issued=issued, answers=issued.answer)
+
+
+def joined_text(body: bytes, data_coding: int, settings: LinkSettings) -> str | None:
+    """Return the text of a long message whose parts are together."""
+    return incoming.text_of(body, data_coding, settings)
+
+
+def _rule_answer(ports: Ports, catalog: Catalog, reason: NoService, to: Answerable, now_ms: int) -> list[Outgoing]:
+    """Return the settings' answer to a message that buys nothing."""
+    text = getattr(catalog.answers, reason.value)
+    if not text or not is_phone(to.source):
+        return []
+    return answer(ports, to, split(text, reference=ports.random_bytes(1)[0]), now_ms, _ANSWER_VALID_MS)
+
+
+def _storable(text: str | None) -> str | None:
+    """Return the text without NUL, which PostgreSQL's text cannot hold; the payload keeps it."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}") if text else text
+
+
+def _answerable(arrival: Arrival, settings: LinkSettings) -> Answerable:
+    pdu = arrival.pdu
+    return Answerable(
+        mo=arrival.id,
+        link=arrival.link,
+        source=pdu.source_addr,
+        source_ton=pdu.source_addr_ton,
+        source_npi=pdu.source_addr_npi,
+        destination=pdu.destination_addr,
+        dest_ton=pdu.dest_addr_ton,
+        dest_npi=pdu.dest_addr_npi,
+        registered=settings.receipts,
+    )
+
+
+def row(one: Draft, verdict: Verdict) -> MoRow:
+    """Return the row of a message: what came, and what became of it."""
+    arrival, facts, pdu = one.arrival, one.incoming, one.arrival.pdu
+    part = facts.part
+    return MoRow(
+        id=arrival.id,
+        link=arrival.link,
+        session=arrival.session,
+        received_ms=arrival.received_ms,
+        source=pdu.source_addr,
+        destination=pdu.destination_addr,
+        esm_class=pdu.esm_class,
+        data_coding=pdu.data_coding,
+        payload=facts.payload,
+        tlvs=incoming.other_tlvs(pdu),
+        fingerprint=facts.fingerprint,
+        # A repetition leaves the operator's id to the message that it repeats.
+        operator_id=None if verdict.status == "repeated" else facts.operator_id,
+        part_key=facts.part_key,
+        part_number=part.number if part else None,
+        part_total=part.total if part else None,
+        status=verdict.status,
+        whole=verdict.whole,
+        body=verdict.body,
+        service=verdict.service,
+        outcome=verdict.outcome,
+    )

@@ -1,0 +1,5 @@
+-- name: settle*!
+-- The SMSC's answer, or the end of the validity: a queued message is accepted, refused or expired.
+update mts set status = :status, command_status = :command_status, message_id = :message_id,
+    answered_ms = :answered_ms, tries = :tries
+where id = :id and status = 'queued';

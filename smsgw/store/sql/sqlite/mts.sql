@@ -1,0 +1,6 @@
+-- name: settle*!
+-- The SMSC's answer, or the end of the validity: a queued message is accepted, refused or expired.
+update mts set status = v.column2, command_status = v.column3, message_id = v.column4, answered_ms = v.column5,
+    tries = v.column6
+from (values (:id, :status, :command_status, :message_id, :answered_ms, :tries)) as v
+where mts.id = v.column1 and mts.status = 'queued';
