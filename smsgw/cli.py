@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -12,18 +13,23 @@ from typing import Annotated, Any, NoReturn
 import typer
 import uvloop
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from smsgw import settings
 from smsgw.app import App
+from smsgw.demo import bench as measuring
+from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
 from smsgw.domain import catalog
 from smsgw.errors import SettingsError, SmsgwError
 from smsgw.kit import logs
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration
-from smsgw.store import migrate as migrations
-from smsgw.store.opening import MIGRATIONS, open_database
+from smsgw.simulator.load import LoadPlan
+from smsgw.simulator.smsc import Smsc, SmscSettings
+from smsgw.simulator.submissions import SubmittedMessage
+from smsgw.store.opening import bring_up_to_date
 
 _DEFAULT_FILE = Path("/etc/smsgw/smsgw.toml")
 _TRY_AGAIN = 75  # EX_TEMPFAIL
@@ -33,7 +39,6 @@ commands = typer.Typer(
     name="smsgw",
     help="An SMS payment gateway at the carrier edge.",
     no_args_is_help=True,
-    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -41,10 +46,7 @@ errors = Console(stderr=True, soft_wrap=True, highlight=False)
 screen = Console(soft_wrap=True, highlight=False)
 
 ConfigFile = Annotated[
-    Path,
-    typer.Option(
-        "--config", "-c", envvar="SMSGW_CONFIG", metavar="FILE", help="The main settings file.", show_default=True
-    ),
+    Path, typer.Option("--config", "-c", envvar="SMSGW_CONFIG", metavar="FILE", help="The main settings file.")
 ]
 
 
@@ -68,11 +70,16 @@ def _fail(error: SmsgwError) -> NoReturn:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    sys.setswitchinterval(float(os.environ.get("SI", "0.005")))
     try:
         uvloop.run(work)
     except SmsgwError as error:
         _fail(error)
+
+
+def _stop_on_signals(app: App) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.request_stop)
 
 
 @commands.command()
@@ -87,9 +94,7 @@ def run(config: ConfigFile = _DEFAULT_FILE) -> None:
 async def _serve(configuration: Configuration) -> None:
     systemd = Systemd()
     app = App(configuration, systemd=systemd)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, app.request_stop)
+    _stop_on_signals(app)
     await app.start()
     systemd.ready(f"verify address on port {app.verify_port}")
     try:
@@ -104,18 +109,11 @@ def check(config: ConfigFile = _DEFAULT_FILE) -> None:
     configuration = _load(config)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("service", "short code", "keywords", "sold at"):
-        table.add_column(heading, style="bold" if heading == "service" else None)
+        table.add_column(heading)
     for name, service in configuration.services.items():
-        table.add_row(
-            name,
-            service.short_code,
-            ", ".join(service.keywords),
-            ", ".join(service.links) or "all links",
-        )
-    screen.print(
-        f"{config}: {len(configuration.links)} link(s), {len(configuration.services)} service(s), no mistakes",
-        markup=False,
-    )
+        table.add_row(name, service.short_code, ", ".join(service.keywords), ", ".join(service.links) or "all links")
+    counts = f"{len(configuration.links)} link(s), {len(configuration.services)} service(s)"
+    screen.print(f"{config}: {counts}, no mistakes", markup=False)
     if configuration.services:
         screen.print(table)
 
@@ -129,20 +127,130 @@ def migrate(config: ConfigFile = _DEFAULT_FILE) -> None:
 
 
 async def _migrate(configuration: Configuration) -> None:
-    applied = await apply_migrations(configuration)
+    applied = await bring_up_to_date(configuration, SystemClock().now_ms())
     for name in applied:
         screen.print(f"applied {name}", markup=False)
     if not applied:
         screen.print("nothing to do: the database is up to date")
 
 
-async def apply_migrations(configuration: Configuration) -> list[str]:
-    """Apply what is missing; return the names."""
-    database = await open_database(configuration)
+@commands.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its settings and its database.")] = Path(
+        ".smsgw/demo"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port; 0: any free one.")] = 8080,
+    verify_port: Annotated[int, typer.Option(min=0, max=65535, help="The verify address's port; 0: any.")] = 8081,
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the daemon's log.")] = False,
+) -> None:
+    """Show the whole thing on one page: a phone, an operator, the gateway and a merchant's site."""
+    logs.configure("auto", "info" if verbose else "warning")
+    _run(_demo(Places(folder=folder, host="127.0.0.1", port=port, verify_port=verify_port)))
+
+
+async def _demo(places: Places) -> None:
+    async with AsyncExitStack() as stack:
+        app, url = await open_demo(places, stack)
+        _stop_on_signals(app)
+        screen.print(f"\n  Open  [bold]{url}[/bold]\n\n  and send {KEYWORD} to {SHORT_CODE} from the phone there.")
+        screen.print(f"  Settings and database: {places.folder}    Ctrl+C ends it.\n")
+        await app.wait()
+
+
+@commands.command()
+def simulate(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where the SMSC listens; 0: any free port.")] = 2775,
+    system_id: Annotated[str, typer.Option(help="What the gateway must bind as.")] = "smsgw",
+    password: Annotated[str, typer.Option(help="And with.", envvar="SMSGW_SIMULATOR_PASSWORD")] = "secret",  # noqa: S107 - a simulator's, told to everybody
+) -> None:
+    """Be an operator's SMSC: lines "FROM TO TEXT" from standard input are delivered, what is submitted is printed."""
+    logs.configure("auto", "warning")
+    _run(_simulate(SmscSettings(port=port, system_id=system_id, password=password)))
+
+
+async def _simulate(wanted: SmscSettings) -> None:
+    smsc = Smsc(wanted)
+    smsc.on_mt = _show_mt
+    smsc.on_binds = lambda binds: screen.print(
+        f"bound: {', '.join(f'{bind.system_id} ({bind.kind})' for bind in binds) or 'nobody'}", markup=False
+    )
+    port = await smsc.start()
+    screen.print(f"SMSC on 127.0.0.1:{port}, system_id {wanted.system_id}. Type: FROM TO TEXT", markup=False)
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    loop.add_reader(sys.stdin, _read_line, smsc, loop)
     try:
-        return await migrations.migrate(database, MIGRATIONS, SystemClock().now_ms())
+        await ended.wait()
     finally:
-        await database.close()
+        loop.remove_reader(sys.stdin)
+        await smsc.stop()
+
+
+def _read_line(smsc: Smsc, loop: asyncio.AbstractEventLoop) -> None:
+    line = sys.stdin.readline()
+    if not line:
+        loop.remove_reader(sys.stdin)
+        return
+    words = line.split(maxsplit=2)
+    if len(words) < 2:  # noqa: PLR2004 - a source and a destination
+        screen.print("that is not a message; type for example: 359888123456 1234 SUN", markup=False)
+        return
+    source, destination, *text = words
+    try:
+        answer = smsc.deliver(source, destination, text[0].rstrip("\n") if text else "")
+    except SmsgwError as error:
+        screen.print(f"not sent: {error}", markup=False)
+        return
+    answer.add_done_callback(
+        lambda done: None if done.cancelled() else screen.print(f"→ gateway answered {done.result():#010x}")
+    )
+
+
+def _show_mt(message: SubmittedMessage) -> None:
+    text = "(not text)" if message.text is None else message.text
+    screen.print(f"← {message.source} to {message.destination}: {text}", markup=False)
+
+
+@commands.command()
+def bench(
+    messages: Annotated[int, typer.Option("-n", min=1, max=1_000_000, help="Messages of each run.")] = 20_000,
+    window: Annotated[
+        list[int] | None, typer.Option("-w", min=1, max=1000, help="Unanswered messages; give it several times.")
+    ] = None,
+    rate: Annotated[int, typer.Option("-r", min=0, help="Messages a second of one more, paced run; 0: none.")] = 1000,
+) -> None:
+    """Measure this machine: from a paid SMS to its answer, everything on disk."""
+    windows = window or [10, 50, 200]
+    plans = [LoadPlan(messages=messages, window=size) for size in windows]
+    if rate:
+        plans.append(LoadPlan(messages=min(messages, rate * 10), window=max(windows), per_second=rate))
+    logs.configure("plain", "warning")
+    _run(_bench(plans))
+
+
+async def _bench(plans: list[LoadPlan]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("window", "paced", "SMS/s", "to the answer p50 / p99 ms", "to the response p50 / p99 ms", "RSS MB"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    with Progress(console=errors, transient=True) as progress:
+        for plan in plans:
+            task = progress.add_task(f"window {plan.window}", total=plan.messages)
+            one = await measuring.measure(plan, lambda done, task=task: progress.update(task, completed=done))  # type: ignore[misc]  # mypy can't type a lambda's default
+            result = one.result
+            table.add_row(
+                str(plan.window),
+                f"{plan.per_second}/s" if plan.per_second else "-",
+                f"{result.per_second:,.0f}",
+                f"{result.mt_ms.p50:.1f} / {result.mt_ms.p99:.1f}",
+                f"{result.response_ms.p50:.1f} / {result.response_ms.p99:.1f}",
+                f"{one.rss_mb:.0f}",
+                "" if result.complete else f"incomplete: {result.matched} of {plan.messages} answered",
+            )
+    screen.print(table)
 
 
 @commands.command()

@@ -70,10 +70,16 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load:
-    """An SMSC that does nothing else."""
+    """An SMSC that does nothing else.
 
-    def __init__(self, plan: LoadPlan) -> None:
+    Args:
+        plan: what is sent, and how fast.
+        now_ns: a clock that never goes back.
+    """
+
+    def __init__(self, plan: LoadPlan, *, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._plan = plan
+        self._now_ns = now_ns
         self._octets = plan.text.encode("ascii")
         self._sessions: dict[Session, Wire[Event]] = {}
         self._server: asyncio.Server | None = None
@@ -85,7 +91,7 @@ class Load:
         self._mts = self._matched = self._duplicates = self._stray = 0
         self._sent_ns = [0] * plan.messages
         self._response_ns: list[int] = []
-        self._mt_ns = [0] * plan.messages  # durations; 0: none yet
+        self._mt_ns = [-1] * plan.messages  # durations; -1: none yet
 
     async def start(self) -> int:
         """Listen; return the port. Any credentials will do.
@@ -114,7 +120,7 @@ class Load:
         async with asyncio.timeout(self._plan.bind_ms / 1000):
             await self._bound.wait()
         await asyncio.sleep(self._plan.settle_ms / 1000)
-        self._begin_ns = self._progress_ns = time.perf_counter_ns()
+        self._begin_ns = self._progress_ns = self._now_ns()
         self._started = True
         while not self._is_over():
             self._fill()
@@ -129,7 +135,7 @@ class Load:
             self._server.close()
         for session, wire in self._sessions.items():
             if session.bound:
-                session.unbind(_now_ms())
+                session.unbind(self._now_ms())
             wire.close()
         if self._sessions:
             await self._quiet.wait()  # not for long: a wire cuts off a peer that does not read
@@ -137,7 +143,7 @@ class Load:
     def _is_over(self) -> bool:
         if self._answered == self._sent == self._matched == self._plan.messages:
             return True
-        return time.perf_counter_ns() - self._progress_ns > self._plan.quiet_ms * 1_000_000
+        return self._now_ns() - self._progress_ns > self._plan.quiet_ms * 1_000_000
 
     # The hot path
 
@@ -147,7 +153,7 @@ class Load:
             return
         allowed = self._plan.messages - self._sent
         if self._plan.per_second:
-            due = (time.perf_counter_ns() - self._begin_ns) * self._plan.per_second // 1_000_000_000 + 1
+            due = (self._now_ns() - self._begin_ns) * self._plan.per_second // 1_000_000_000 + 1
             allowed = min(allowed, due - self._sent)
         for session, wire in self._sessions.items():
             room = min(session.free, allowed) if wire.can_write and session.state in _RECEIVERS else 0
@@ -157,7 +163,7 @@ class Load:
                 wire.send_soon()
 
     def _send(self, session: Session, room: int) -> None:
-        now_ms, now_ns, first = _now_ms(), time.perf_counter_ns(), self._plan.first_msisdn
+        now_ms, now_ns, first = self._now_ms(), self._now_ns(), self._plan.first_msisdn
         for index in range(self._sent, self._sent + room):
             self._sent_ns[index] = now_ns
             pdu = DeliverSm(
@@ -172,7 +178,7 @@ class Load:
         self._sent += room
 
     def _on_events(self, session: Session, events: list[Event]) -> None:
-        now_ns = time.perf_counter_ns()
+        now_ns = self._now_ns()
         first = self._plan.first_msisdn
         for event in events:
             if isinstance(event, Answered):
@@ -190,10 +196,10 @@ class Load:
     def _on_request(self, session: Session, request: pdus.Pdu, now_ns: int) -> None:
         if isinstance(request, SubmitSm):
             self._mts += 1
-            session.respond(request, pdus.SubmitSmResp(message_id=f"{self._mts:x}"), _now_ms())
+            session.respond(request, pdus.SubmitSmResp(message_id=f"{self._mts:x}"), self._now_ms())
             self._match(request.destination_addr, now_ns)
             return
-        session.respond(request, RESPONSE_TO[type(request)](), _now_ms())
+        session.respond(request, RESPONSE_TO[type(request)](), self._now_ms())
         if session.state in _RECEIVERS:
             self._bound.set()
 
@@ -202,7 +208,7 @@ class Load:
         index = int(number) - self._plan.first_msisdn if number.isdecimal() else -1
         if not 0 <= index < self._sent:
             self._stray += 1
-        elif self._mt_ns[index]:
+        elif self._mt_ns[index] >= 0:
             self._duplicates += 1
         else:
             self._mt_ns[index] = now_ns - self._sent_ns[index]
@@ -212,11 +218,11 @@ class Load:
 
     def _accept(self) -> asyncio.BaseProtocol:
         settings = SessionSettings(role="smsc", window=self._plan.window, max_unanswered_in=100_000)
-        session = Session(settings, now_ms=_now_ms())
+        session = Session(settings, now_ms=self._now_ms())
         wire = Wire(
             session,
             on_events=partial(self._on_events, session),
-            now_ms=_now_ms,
+            now_ms=self._now_ms,
             on_writable=self._fill,
             on_closed=partial(self._forget, session),
         )
@@ -227,6 +233,9 @@ class Load:
         del self._sessions[session]
         if not self._sessions:
             self._quiet.set()
+
+    def _now_ms(self) -> int:
+        return self._now_ns() // 1_000_000
 
     def _result(self) -> LoadResult:
         seconds = (self._progress_ns - self._begin_ns) / 1e9
@@ -241,12 +250,8 @@ class Load:
             seconds=seconds,
             per_second=self._matched / seconds if seconds else 0.0,
             response_ms=_latency(self._response_ns),
-            mt_ms=_latency([one for one in self._mt_ns if one]),
+            mt_ms=_latency([one for one in self._mt_ns if one >= 0]),
         )
-
-
-def _now_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
 
 
 def _latency(durations_ns: list[int]) -> Latency:

@@ -6,7 +6,7 @@ from typing import Final
 
 from smsgw.errors import StoreBroken
 from smsgw.settings import Configuration
-from smsgw.store import queries
+from smsgw.store import migrate, queries
 from smsgw.store.database import Database
 from smsgw.store.postgres import PostgresDatabase, PostgresLimits
 from smsgw.store.sqlite import SqliteDatabase, SqliteLimits
@@ -37,3 +37,12 @@ async def open_database(
     return await SqliteDatabase.open(
         path, queries.load(SQL, "sqlite"), limits=SqliteLimits(lock_wait_ms=wait_ms), on_broken=on_broken
     )
+
+
+async def bring_up_to_date(configuration: Configuration, now_ms: int) -> list[str]:
+    """Apply the migrations that are missing; return their names."""
+    database = await open_database(configuration)
+    try:
+        return await migrate.migrate(database, MIGRATIONS, now_ms)
+    finally:
+        await database.close()

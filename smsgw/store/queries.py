@@ -60,7 +60,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def repeatable(self) -> bool:
-        """Whether the SQL can take many rows in one statement: it has one ``values (…)``, with every parameter in it."""
+        """Whether the SQL can take many rows at once: it has one ``values (…)``, with every parameter in it."""
         return _repeatable(self.sql) is not None
 
     def repeated(self, rows: int) -> str:

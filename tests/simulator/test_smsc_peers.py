@@ -2,6 +2,8 @@
 
 import asyncio
 import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,22 +13,27 @@ import smpplib.consts
 
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.simulator.submissions import SubmittedMessage
+from smsgw.smpp import tlvs
 from smsgw.text import coding, segments
 
 SUBSCRIBER, SHORT_CODE = "359881234567", "1234"
 PATIENCE_S = 20
 
 
-async def start(settings: SmscSettings | None = None) -> tuple[Smsc, int, list[SubmittedMessage]]:
+@asynccontextmanager
+async def started(settings: SmscSettings | None = None) -> AsyncIterator[tuple[Smsc, int, list[SubmittedMessage]]]:
     smsc = Smsc(settings or SmscSettings())
     mts: list[SubmittedMessage] = []
     smsc.on_mt = mts.append
-    return smsc, await smsc.start(), mts
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            yield smsc, await smsc.start(), mts
+    finally:
+        await smsc.stop()
 
 
 async def test_smpp34_binds_receives_a_message_and_submits_one() -> None:
-    smsc, port, mts = await start(SmscSettings(receipt_delay_ms=1))
-    async with asyncio.timeout(PATIENCE_S):
+    async with started(SmscSettings(receipt_delay_ms=1)) as (smsc, port, mts):
         client = smpp34.Client("127.0.0.1", port, "smsgw", "secret", bind_type="TRX")
         session = await client.connect()
         await smsc.until_bound()
@@ -47,21 +54,19 @@ async def test_smpp34_binds_receives_a_message_and_submits_one() -> None:
         assert isinstance(receipt, smpp34.DeliverSmEvent)
         assert receipt.esm_class == 4
         told = {tlv.tag: tlv for tlv in receipt.tlvs}
-        assert told[smpp34.TLV_RECEIPTED_MESSAGE_ID].as_string() == "00000001"
+        assert told[tlvs.RECEIPTED_MESSAGE_ID].as_string() == "00000001"
         assert receipt.short_message.startswith(b"id:00000001 ")
         await session.unbind()
         await client.stop()
-    await smsc.stop()
 
 
 async def test_smpp34_reads_all_parts_of_a_long_message() -> None:
     text = "Зорница над облаците " * 20
-    smsc, port, _ = await start()
-    async with asyncio.timeout(PATIENCE_S):
+    async with started() as (smsc, port, _):
         client = smpp34.Client("127.0.0.1", port, "smsgw", "secret", bind_type="RX")
         session = await client.connect()
         answer = smsc.deliver(SUBSCRIBER, SHORT_CODE, text)
-        parts = []
+        parts: list[segments.Part] = []
         while len(parts) < len(segments.split(text, reference=1)):
             event = await session.next()
             assert isinstance(event, smpp34.DeliverSmEvent)
@@ -71,33 +76,35 @@ async def test_smpp34_reads_all_parts_of_a_long_message() -> None:
         assert coding.decode(segments.join(parts), 8) == text
         assert await answer == 0
         await client.stop()
-    await smsc.stop()
 
 
 @pytest.mark.parametrize("credentials", [("smsgw", "wrong"), ("wrong", "secret")])
 async def test_smpp34_is_not_let_in_with_wrong_credentials(credentials: tuple[str, str]) -> None:
-    smsc, port, _ = await start()
-    client = smpp34.Client("127.0.0.1", port, *credentials, bind_type="TRX", connect_timeout_ms=500)
-    with pytest.raises(smpp34.SmppError):
-        await client.connect()
-    assert smsc.binds == ()
-    await client.stop()
-    await smsc.stop()
+    async with started() as (smsc, port, _):
+        client = smpp34.Client("127.0.0.1", port, *credentials, bind_type="TRX", connect_timeout_ms=500)
+        with pytest.raises(smpp34.SmppError):
+            await client.connect()
+        assert smsc.binds == ()
+        await client.stop()
 
 
 class SmpplibClient:
     """smpplib's blocking client, used from a thread."""
 
     def __init__(self, port: int) -> None:
-        self.client: Any = smpplib.client.Client("127.0.0.1", port, allow_unknown_opt_params=True, timeout=PATIENCE_S)
+        make: Any = smpplib.client.Client
+        self.client: Any = make("127.0.0.1", port, allow_unknown_opt_params=True, timeout=5)
         self.delivered: list[Any] = []
         self.answered: list[Any] = []
         self.client.set_message_received_handler(self._on_delivered)
-        self.client.set_message_sent_handler(self.answered.append)
+        self.client.set_message_sent_handler(self._on_answered)
 
     def _on_delivered(self, pdu: Any) -> int:
         self.delivered.append(pdu)
         return 0
+
+    def _on_answered(self, pdu: Any) -> None:
+        self.answered.append(pdu)
 
     def bind(self, password: str = "secret") -> None:
         self.client.connect()
@@ -118,27 +125,27 @@ class SmpplibClient:
 
 
 async def test_smpplib_binds_receives_a_message_and_submits_one() -> None:
-    smsc, port, mts = await start()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library warns of its own habits
-        client = SmpplibClient(port)
-        await asyncio.to_thread(client.bind)
-        answer = smsc.deliver(SUBSCRIBER, SHORT_CODE, "CODE")
-        await asyncio.to_thread(client.receive)
-        assert await answer == 0
-        assert [(pdu.source_addr, pdu.short_message) for pdu in client.delivered] == [(SUBSCRIBER.encode(), b"CODE")]
-        await asyncio.to_thread(client.submit, b"Your code is K7XM")
-        assert [pdu.message_id for pdu in client.answered] == [b"00000001"]
-        assert [mt.text for mt in mts] == ["Your code is K7XM"]
-        await asyncio.to_thread(client.leave)
-    await smsc.stop()
+    async with started() as (smsc, port, mts):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the library warns of its own habits
+            client = SmpplibClient(port)
+            await asyncio.to_thread(client.bind)
+            answer = smsc.deliver(SUBSCRIBER, SHORT_CODE, "CODE")
+            await asyncio.to_thread(client.receive)
+            assert await answer == 0
+            assert [(pdu.source_addr, pdu.short_message) for pdu in client.delivered] == [
+                (SUBSCRIBER.encode(), b"CODE")
+            ]
+            await asyncio.to_thread(client.submit, b"Your code is K7XM")
+            assert [pdu.message_id for pdu in client.answered] == [b"00000001"]
+            assert [mt.text for mt in mts] == ["Your code is K7XM"]
+            await asyncio.to_thread(client.leave)
 
 
 async def test_smpplib_hears_that_the_password_is_wrong() -> None:
-    smsc, port, _ = await start()
-    client = SmpplibClient(port)
-    with pytest.raises(smpplib.exceptions.PDUError) as raised:
-        await asyncio.to_thread(client.bind, "wrong")
-    assert raised.value.args[1] == smpplib.consts.SMPP_ESME_RINVPASWD
-    client.client.disconnect()
-    await smsc.stop()
+    async with started() as (_smsc, port, _):
+        client = SmpplibClient(port)
+        with pytest.raises(smpplib.exceptions.PDUError) as raised:
+            await asyncio.to_thread(client.bind, "wrong")
+        assert raised.value.args[1] == smpplib.consts.SMPP_ESME_RINVPASWD
+        client.client.disconnect()

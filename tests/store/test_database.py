@@ -152,6 +152,24 @@ async def test_one_bad_row_undoes_them_all(engine: Engine) -> None:
         assert await ids(database) == ["b"]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 63, 64, 65, 200])
+async def test_many_rows_arrive_each_as_it_was(engine: Engine, count: int) -> None:
+    rows = [Thing(id=f"{number:03}", size=number) for number in range(count)]
+    async with opened(engine) as database:
+        async with database.write() as transaction:
+            await transaction.executemany("things.insert", rows)
+        async with database.read() as reader:
+            assert await reader.fetch("things.all") == [(row.id, row.size) for row in rows]
+
+
+async def test_one_bad_row_among_many_undoes_them_all(engine: Engine) -> None:
+    async with opened(engine) as database:
+        await insert(database, "150")
+        with pytest.raises(StoreConflict):
+            await insert(database, *(f"{number:03}" for number in range(200)))
+        assert await ids(database) == ["150"]
+
+
 @pytest.mark.parametrize("rows", [[Thing(id="\ud800")], [Thing(id="a", size=2**70)], [object()]])
 async def test_a_value_that_no_column_takes_undoes_the_transaction(engine: Engine, rows: list[object]) -> None:
     async with opened(engine) as database:

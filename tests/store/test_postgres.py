@@ -191,7 +191,7 @@ async def test_a_transaction_that_forgets_itself_loses_its_locks(postgres_dsn: s
         await put(database, "a")
 
 
-Fate = Literal["passes", "loses its answer", "is lost", "is swallowed"]
+Fate = Literal["passes", "waits", "loses its answer", "is lost", "is swallowed"]
 
 
 class Wire:
@@ -204,6 +204,8 @@ class Wire:
         self._folder = folder
         self._tasks: set[asyncio.Task[None]] = set()
         self.commit: Fate = "passes"
+        self.waits = asyncio.Event()
+        self.may_go_on = asyncio.Event()
         self._cut_at_answer = False
 
     def dsn(self, dsn: str) -> str:
@@ -239,7 +241,10 @@ class Wire:
         while data := await questions.read(65_536):
             fate = self.commit if data == self.COMMIT else "passes"
             self._cut_at_answer = fate == "loses its answer"
-            if fate in ("passes", "loses its answer"):
+            if fate == "waits":
+                self.waits.set()
+                await self.may_go_on.wait()
+            if fate in ("passes", "waits", "loses its answer"):
                 to_server.write(data)
             elif fate == "is lost":
                 back.cancel()
@@ -265,6 +270,23 @@ async def test_a_connection_lost_during_the_commit_leaves_it_open(
         assert await names(database) == [*there, "b"]
 
 
+async def test_a_cancelled_commit_is_known_when_the_task_ends(
+    postgres_server: PostgresServer, postgres_dsn: str, tmp_path: Path
+) -> None:
+    async with Wire(tmp_path, postgres_server) as wire, opened(wire.dsn(postgres_dsn)) as database:
+        wire.commit = "waits"
+        task = asyncio.create_task(put(database, "a"))
+        await wire.waits.wait()
+        for _ in range(5):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        wire.may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await outside(postgres_dsn, "select id from things") != []
+
+
 async def test_a_server_that_goes_dumb_is_given_up(
     postgres_server: PostgresServer, postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +299,18 @@ async def test_a_server_that_goes_dumb_is_given_up(
         wire.commit = "passes"
         await put(database, "b")
         assert await names(database) == ["b"]
+
+
+async def test_to_close_does_not_wait_for_ever(postgres_dsn: str) -> None:
+    async def forget() -> None:
+        async with database.write() as transaction:
+            await transaction.execute("things.insert", id="a", size=1, picture=None)
+            await database.close()
+            await transaction.execute("things.insert", id="b", size=1, picture=None)
+
+    async with opened(postgres_dsn, PostgresLimits(statement_ms=50)) as database:
+        with pytest.raises(StoreUnavailable):
+            await forget()
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------

@@ -82,6 +82,33 @@ def test_parameters_are_bound_by_name() -> None:
             query.bind(wrong)
 
 
+@pytest.mark.parametrize(
+    ("written", "three_rows"),
+    [
+        ("insert into t values (:a, :b)", "insert into t values (?1, ?2), (?3, ?4), (?5, ?6)"),
+        ("insert into t VALUES (:a, 'x', :a)", "insert into t VALUES (?1, 'x', ?1), (?2, 'x', ?2), (?3, 'x', ?3)"),
+        (
+            "insert into t (a) values (:a) on conflict (a) do nothing",
+            "insert into t (a) values (?1), (?2), (?3) on conflict (a) do nothing",
+        ),
+        ("insert into t values (:a, abs(:b))", None),  # brackets in the row are not looked into
+        ("insert into t values (:a) on conflict (a) do update set b = :b", None),
+        ("insert into t select :a", None),
+        ("update t set a = :a", None),
+        ("with v as (values (:a)) insert into t values (:b)", None),
+    ],
+)
+def test_sqlite_takes_many_rows_in_one_statement_where_it_can(written: str, three_rows: str | None) -> None:
+    query = build("t.q", "Does it.", written, dialect="sqlite")
+    assert query.repeatable is (three_rows is not None)
+    if three_rows is not None:
+        assert query.repeated(3) == three_rows
+        assert query.repeated(1) == query.sql
+    else:
+        with pytest.raises(ValueError, match="not repeatable"):
+            query.repeated(3)
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_each_engine_has_its_own_words_beside_the_shared_ones(tmp_path: Path, dialect: Dialect) -> None:
     files = {"t.sql": "-- name: same\n-- Both.\nselect 1\n-- name: other\n-- Shared.\nselect 2"}
