@@ -23,6 +23,7 @@ from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.logs import get_logger
+from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
 from smsgw.kit.tasks import Incident, Supervisor
 from smsgw.links.link import Link
@@ -63,7 +64,7 @@ class App:
         self._configuration = configuration
         self._systemd = systemd or Systemd()
         self._clock = clock or SystemClock()
-        self._random_bytes = random_bytes
+        self._random_bytes = RandomPool(random_bytes).take
         self._chance = chance
         self._stack = AsyncExitStack()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -5,9 +5,10 @@ One main file, and beside it a folder with a file for each link and one for each
     smsgw.toml   links/<link>.toml   services/<service>.toml
 """
 
+import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -17,9 +18,10 @@ from msgspec import Meta, Struct
 
 from smsgw.errors import SettingsError
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Seconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
+Seconds = Annotated[float, Meta(ge=0.001, le=86_400 * 366)]
+Host = Annotated[str, Meta(min_length=1)]
 Ton = Annotated[int, Meta(ge=0, le=6)]
 Npi = Annotated[int, Meta(ge=0, le=18)]
 Status = Annotated[int, Meta(ge=1, le=0xFFFFFFFF)]
@@ -39,7 +41,7 @@ class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The address at which visitors' codes are verified."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8081  # 0: any free port
     body_timeout_s: Seconds = 10.0  # longest wait for a request's body
     verify_timeout_s: Seconds = 5.0  # longest wait for the store before a visitor is told to try again
@@ -77,7 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One operator's SMSC; the file's name is the link's name."""
 
-    host: str
+    host: Host
     port: Annotated[int, Meta(ge=1, le=65535)]
     system_id: Annotated[str, Meta(max_length=15)]  # SMPP 3.4 §5.2.1
     password_file: str  # a systemd credential's name, or a file relative to this one
@@ -87,7 +89,7 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     address_range: Annotated[str, Meta(max_length=40)] = ""  # §5.2.7
     default_alphabet: Literal["gsm7", "latin1", "ascii", "utf8"] = "gsm7"  # what data_coding 0 means here
     window: Annotated[int, Meta(ge=1, le=1000)] = 10  # unanswered submit_sm per bind
-    rate_per_s: Annotated[float, Meta(ge=0)] = 0.0  # submit_sm a second, 0 = no limit
+    rate_per_s: Annotated[float, Meta(ge=0, le=100_000)] = 0.0  # submit_sm a second, 0 = no limit
     connect_timeout_s: Seconds = 10.0
     response_timeout_s: Seconds = 30.0  # how long we wait for the SMSC's responses
     enquire_link_s: Seconds = 30.0
@@ -111,7 +113,7 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One merchant's use of a short code and keyword; the file's name is the service's name."""
 
-    short_code: Annotated[str, Meta(pattern=r"^[0-9A-Za-z+]{1,20}$")]
+    short_code: Annotated[str, Meta(pattern=r"^[0-9A-Za-z+]{1,20}\Z")]
     keywords: Annotated[list[str], Meta(min_length=1, max_length=50)]  # "*": every text that no other keyword takes
     reply: Annotated[str, Meta(min_length=1, max_length=1600)]
     success_url: str
@@ -141,6 +143,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     services: dict[str, ServiceSettings]
 
 
+_LEAST_RATE = 0.001  # the smallest that kit/limits.py can count
+
 # What the types cannot say in words of ours; keyed by field name where the meaning is the same everywhere.
 ALLOWED: Mapping[str, str] = {
     "node": "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit",
@@ -162,24 +166,33 @@ def load(file: Path, *, environment: Mapping[str, str], check: Callable[["Config
         SettingsError: with every problem found, not only the first.
     """
     problems: list[str] = []
-    main = _read(file, Settings, problems)
-    links = _read_folder(file.parent / "links", LinkSettings, problems)
-    services = _read_folder(file.parent / "services", ServiceSettings, problems)
-    configuration = None
-    if main is not None:
-        state = main.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0] or "."
-        configuration = Configuration(
-            file=file, state_dir=file.parent / state, main=main, links=links, services=services
-        )
-        problems += _cross_check(configuration) + check(configuration)
-    if problems or configuration is None:
+    # What cannot be read is a problem already; its defaults let the rest be checked all the same.
+    main = _read(file, Settings, problems) or Settings()
+    link_files = _files(file.parent / "links", problems)
+    links = _read_all(link_files, LinkSettings, problems)
+    services = _read_all(_files(file.parent / "services", problems), ServiceSettings, problems)
+    state = main.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0] or "."
+    configuration = Configuration(file=file, state_dir=file.parent / state, main=main, links=links, services=services)
+    problems += _cross_check(configuration, {one.stem for one in link_files}) + check(configuration)
+    if problems:
         raise SettingsError(problems)
     return configuration
 
 
-def _read_folder(folder: Path, kind: type[S], problems: list[str]) -> dict[str, S]:
+def _files(folder: Path, problems: list[str]) -> list[Path]:
+    """Return a folder's settings files; there are none where there is no folder."""
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix == ".toml")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        problems.append(f"{folder}: cannot be read: {error.strerror}")
+        return []
+
+
+def _read_all(files: Iterable[Path], kind: type[S], problems: list[str]) -> dict[str, S]:
     found: dict[str, S] = {}
-    for file in sorted(folder.glob("*.toml")):
+    for file in files:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", file.stem):
             problems.append(f"{file}: the file's name is the name in use; allowed are 1 to 40 of a-z 0-9 _ -")
         value = _read(file, kind, problems)
@@ -214,6 +227,8 @@ def _convert(raw: dict[str, Any], kind: type[S], file: str, path: str, problems:
             problems.append(f"{file}: {where}: no such setting; there are {', '.join(sorted(fields))}")
         elif isinstance(field.type, type) and issubclass(field.type, Struct) and isinstance(value, dict):
             good[key] = _convert(value, field.type, file, f"{where}.", problems)
+        elif isinstance(value, float) and not math.isfinite(value):
+            problems.append(f"{file}: {where}: must be a finite number")
         else:
             try:
                 good[key] = msgspec.convert(value, field.type)
@@ -231,18 +246,24 @@ def _sentence(key: str, error: msgspec.ValidationError) -> str:
     return f"{what}; allowed: {ALLOWED[key]}" if key in ALLOWED else what
 
 
-def _cross_check(configuration: Configuration) -> list[str]:
+def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
+    """Find what does not fit together; ``named`` are the links that have a file, be there mistakes in it or not."""
     folder = configuration.file.parent
     problems = []
     store = configuration.main.store
     if store.engine == "postgres" and not store.dsn:
         problems.append(f"{configuration.file}: store.dsn: missing; postgres needs postgresql://user@host/database")
+    problems += [
+        f"{folder / 'links' / f'{name}.toml'}: rate_per_s: must be 0 or at least 0.001"
+        for name, link in configuration.links.items()
+        if 0 < link.rate_per_s < _LEAST_RATE
+    ]
     for name, service in configuration.services.items():
         file = folder / "services" / f"{name}.toml"
         problems += [
-            f'{file}: links: there is no link "{link}"; there are {", ".join(sorted(configuration.links)) or "none"}'
+            f'{file}: links: there is no link "{link}"; there are {", ".join(sorted(named)) or "none"}'
             for link in service.links
-            if link not in configuration.links
+            if link not in named
         ]
         problems += [
             f"{file}: {field}: must be an absolute http or https address"

@@ -18,8 +18,12 @@ PHONES_LIMIT = 1000  # phones switched on at a time
 WAITING_LIMIT = 10  # messages of one phone that the gateway has not taken yet
 LISTENERS_LIMIT = 8  # browser tabs that show one phone
 
-# Capitals and digits with at least one digit, as no ordinary word of an answer is written.
-CODE_PATTERN = r"(?<![\w-])(?=[A-Z0-9-]*\d)[A-Z0-9]{4,}(?:-[A-Z0-9]{2,})*(?![\w-])"
+# Capitals and digits: with a digit, or long, as few words of an answer are written; not a date, not an amount.
+CODE_PATTERN = (
+    r"(?<![\w.,:+-])(?!\d{4}-\d\d-\d\d)"
+    r"(?:(?=[A-Z0-9-]*\d)[A-Z0-9]{4,}(?:-[A-Z0-9]{2,})*|[A-Z]{6,})"
+    r"(?![\w-])(?![.,:]\d)"
+)
 
 State = Literal["sending", "delivered", "refused", "received"]
 
@@ -119,7 +123,7 @@ class Phones:
         """Return the phone that belongs to the cookie's secret, if it is still switched on."""
         phone = self._by_key.get(key)
         if phone is not None:
-            self._by_key.move_to_end(key)
+            pass
         return phone
 
     def switch_on(self) -> tuple[str, Phone] | None:
@@ -137,8 +141,8 @@ class Phones:
         phone = self._by_msisdn.get(msisdn.removeprefix("+"))
         if phone is None:
             return False
-        found = self._code.search(text)
-        phone.receive(text, found[0] if found else None)
+        found = (match[0] for match in self._code.finditer(text))
+        phone.receive(text, next((code for code in found if code != self._short_code), None))
         return True
 
     def hang_up(self) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp_jinja2
@@ -13,6 +14,7 @@ import phonenumbers
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from smsgw.demo.feed import Feed
 from smsgw.demo.phone import CODE_PATTERN, LISTENERS_LIMIT, TEXT_LIMIT, Phone, PhoneBusy, Phones
 from smsgw.demo.tap import Tap, TapBind
 from smsgw.kit.clock import Clock, SystemClock
@@ -21,15 +23,14 @@ from smsgw.simulator.smsc import Smsc
 from smsgw.simulator.submissions import SubmittedMessage
 from smsgw.smpp.pdus import Pdu
 
-if TYPE_CHECKING:
-    from smsgw.demo.feed import Feed
-
 COOKIE = "phone"
 BODY_LIMIT = 32 * 1024  # bytes; 1,600 characters that JSON escapes as surrogate pairs take 19,200
 BODY_TIMEOUT_S = 10
 RECONNECT_MS = 1000
+LOOK_S = 1  # whether the browser of an event stream is still there
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Feeds = dict[str, Feed[Any]]  # by the name of their events
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,20 +184,33 @@ async def _events(request: web.Request) -> web.StreamResponse:
     bell, tap = asyncio.Event(), site.tap
     with phone.messages.watched_by(bell), tap.pdus.watched_by(bell), tap.binds.watched_by(bell):
         async with sse_response(request) as stream:
-            await _stream(stream, site, phone, bell)
+            feeds: Feeds = {"messages": phone.messages, "wire": tap.pdus, "binds": tap.binds}
+            with suppress(ConnectionResetError):  # the browser has gone while we wrote
+                await _stream(request, stream, feeds, bell)
     return stream
 
 
-async def _stream(stream: EventSourceResponse, site: Site, phone: Phone, bell: asyncio.Event) -> None:
-    feeds: dict[str, Feed[Any]] = {"messages": phone.messages, "wire": site.tap.pdus, "binds": site.tap.binds}
+async def _stream(request: web.Request, stream: EventSourceResponse, feeds: Feeds, bell: asyncio.Event) -> None:
     seen = dict.fromkeys(feeds, 0)
-    while not site.closing:
+    bell.set()
+    while await _rings(request, bell):
         bell.clear()
         for event, feed in feeds.items():
             changed, seen[event] = feed.since(seen[event])
             if changed:
                 await stream.send(_encode(changed), event=event, retry=RECONNECT_MS)
-        await bell.wait()
+
+
+async def _rings(request: web.Request, bell: asyncio.Event) -> bool:
+    """Wait for a change; False when the demo ends, or the browser has gone and nothing would ever be read."""
+    while not request.app[SITE].closing:
+        if request.transport is None or request.transport.is_closing():
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await bell.wait()
+                return True
+    return False
 
 
 async def _hang_up(app: web.Application) -> None:

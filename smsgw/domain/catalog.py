@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from smsgw.domain import codes, replies
-from smsgw.domain.routing import conflicts
+from smsgw.domain.keywords import first_word, fold
+from smsgw.domain.routing import CATCH_ALL, conflicts
 from smsgw.errors import TextError
 from smsgw.settings import Configuration, ServiceSettings
 from smsgw.text.segments import Segment, split
@@ -16,6 +17,9 @@ MAX_ANSWER_PARTS = 3  # SMS that a free answer may take
 
 # A moment with every part of its text at full length, for trying a template before it is used.
 _SAMPLE_MS = 1_797_000_000_000
+
+# Characters that an answer leaves free: a code grows when all of its length are taken (flows/access.py).
+_SPARE = 4
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -93,6 +97,11 @@ def _service_problems(name: str, settings: ServiceSettings) -> list[str]:
         for keyword in settings.keywords
         if len(keyword.split()) != 1
     ]
+    found += [
+        f'keywords: "{keyword}" matches no message: the quotes and stops around a word do not count'
+        for keyword in settings.keywords
+        if len(keyword.split()) == 1 and keyword != CATCH_ALL and first_word(keyword) != fold(keyword)
+    ]
     allowed = ", ".join(f"{{{placeholder}}}" for placeholder in replies.PLACEHOLDERS)
     for unknown in replies.unknown_placeholders(settings.reply):
         shown = unknown if unknown in "{}" and unknown else f"{{{unknown}}}"
@@ -105,7 +114,7 @@ def _service_problems(name: str, settings: ServiceSettings) -> list[str]:
         found.append(f'time_zone: "{settings.time_zone}" is unknown; allowed are names such as "Europe/Kyiv"')
     if found:
         return found
-    sample = reply(_service(name, settings), "W" * settings.length, _SAMPLE_MS)
+    sample = reply(_service(name, settings), "W" * (settings.length + _SPARE), _SAMPLE_MS)
     return _fit("reply", sample, settings.max_parts)
 
 

@@ -20,7 +20,16 @@ ALPHABETS = {"digits": DIGITS, "letters": LETTERS, "both": DIGITS + LETTERS}
 
 MAX_TYPED = 64  # longer input cannot be a code (at most 16 characters and some separators)
 
-_BYTE_VALUES = 256
+
+
+def _drawing(alphabet: str) -> tuple[bytes, bytes]:
+    """Return the character that each random byte stands for, and the bytes that would favour the first characters."""
+    size = len(alphabet)
+    table = bytes(ord(alphabet[byte % size]) for byte in range(256))
+    return table, bytes(range(256 - 256 % size, 256))
+
+
+_DRAWING = {name: _drawing(alphabet) for name, alphabet in ALPHABETS.items()}
 
 
 class Outcome(StrEnum):
@@ -58,13 +67,11 @@ def generate(policy: Policy, random_bytes: Callable[[int], bytes]) -> str:
         policy: length and alphabet.
         random_bytes: n → n bytes from a cryptographic generator.
     """
-    alphabet = ALPHABETS[policy.alphabet]
-    size = len(alphabet)
-    unbiased = _BYTE_VALUES - _BYTE_VALUES % size  # bytes at or above it would favour the first letters
-    code = ""
+    table, biased = _DRAWING[policy.alphabet]
+    code = b""
     while len(code) < policy.length:
-        code += "".join([alphabet[b % size] for b in random_bytes(policy.length * 2) if b < unbiased])
-    return code[: policy.length]
+        code += random_bytes(policy.length * 2).translate(table, biased)
+    return code[: policy.length].decode("ascii")
 
 
 def canonical(typed: str) -> str:

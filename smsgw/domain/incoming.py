@@ -31,13 +31,10 @@ def read(pdu: Message, link: str, settings: LinkSettings) -> Incoming:
     key = None
     if part is not None:
         key = "\x1f".join((link, pdu.source_addr, pdu.destination_addr, f"{part.reference}/{part.wide:d}/{part.total}"))
-    operator_id = None
-    if settings.message_id_tlv and (given := tlvs.text(pdu.tlvs, settings.message_id_tlv)):
-        operator_id = f"{link}\x1f{given}"
     return Incoming(
         payload=payload,
         fingerprint=_fingerprint(pdu, link, payload),
-        operator_id=operator_id,
+        operator_id=_operator_id(pdu, link, settings.message_id_tlv, part) if settings.message_id_tlv else None,
         part=part,
         part_key=key,
     )
@@ -84,6 +81,19 @@ def text_of(body: bytes, data_coding: int, settings: LinkSettings) -> str | None
         return coding.decode(body, data_coding, default=settings.default_alphabet)
     except TextError:
         return None
+
+
+def _operator_id(pdu: Message, link: str, tag: int, part: segments.Part | None) -> str | None:
+    """Return the operator's id with all of its octets: a binary one may hold NUL, and two that differ must differ here.
+
+    Operators may give the parts of a long message one id: each part has its number beside it.
+    """
+    given = pdu.tlvs.get(tag, b"").rstrip(b"\0")
+    if not given:
+        return None
+    text = given.decode("latin-1")
+    name = text if text.isprintable() else f"0x{given.hex()}"
+    return f"{link}\x1f{name}\x1f{part.number}" if part else f"{link}\x1f{name}"
 
 
 def _fingerprint(pdu: Message, link: str, payload: bytes) -> str:

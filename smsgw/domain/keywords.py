@@ -2,10 +2,12 @@
 
 import unicodedata
 
-# Cyrillic capitals that look like Latin ones on a phone; subscribers mix keyboards. mission.md names this set.
-LOOK_ALIKES = str.maketrans("АВЕКМНОРСТУХ", "ABEKMHOPCTYX")
+# Cyrillic capitals that look like Latin ones on a phone; subscribers mix keyboards.
+LOOK_ALIKES = str.maketrans("АВЕІЈКМНОРЅСТУХ", "ABEIJKMHOPSCTYX")
 
-_QUOTES_AND_STOPS = "\"'`«»„“”‘’.,;:!?()[]<>#*"
+# Phones and SMSCs put marks of no width around a text: byte order mark, joiners, directions.
+_NO_WIDTH = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
+_AROUND = "\"'`«»„“”‘’.,;:!?¡¿()[]<>#*" + _NO_WIDTH
 
 
 def fold(word: str) -> str:
@@ -18,6 +20,6 @@ def fold(word: str) -> str:
 def first_word(text: str) -> str:
     """Return the folded first word of ``text`` without the quotes and stops around it; "" when there is none."""
     for word in text.replace("\0", " ").split(maxsplit=2)[:2]:
-        if bare := word.strip(_QUOTES_AND_STOPS):
+        if bare := word.strip(_AROUND):
             return fold(bare)
     return ""

@@ -1,9 +1,10 @@
 """Delivered again, or sent twice? SMPP has no reliable id of a message, so this is decided here, and only here.
 
 Where the operator sends an id of its own, it decides. Otherwise a message repeats an earlier one of equal link,
-addresses and content only if the acknowledgement of that one may not have arrived. Those are the *doubted* ones: answered too
-late, answered with an error although they may be stored, or unproven when their session ended. One for one: each doubt
-absorbs one redelivery. Two equal messages in one window of a healthy session are two purchases.
+addresses and content only if the acknowledgement of that one may not have arrived. Those are the *doubted* ones:
+answered too late, answered with an error although they may be stored, or unproven when their session ended. One for
+one: each doubt absorbs one redelivery. A redelivery is in its turn a message whose acknowledgement may not arrive.
+Two equal messages in one window of a healthy session are two purchases.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 class Repeats(Struct, frozen=True, kw_only=True):
     """What was found."""
 
-    of: dict[str, str]  # {id: the id that it repeats}
+    of: dict[str, str]  # {id: the id that it repeats}; of several deliveries all repeat the first
     absorbed: list[str]  # doubts that are over
 
 
@@ -48,13 +49,13 @@ def find(
             original = given.setdefault(one.operator_id, one.id)
             if original != one.id:
                 of[one.id] = original
-        elif waiting := doubts.get(one.fingerprint):
-            of[one.id] = waiting.pop(0)
-            absorbed.append(of[one.id])
         else:
             earlier = unanswered.setdefault(one.fingerprint, [])
-            if earlier and one.arrived_ms - earlier[0].arrived_ms >= one.smsc_timer_ms:
-                of[one.id] = earlier.pop(0).id
-            else:
-                earlier.append(one)
+            if waiting := doubts.get(one.fingerprint):
+                of[one.id] = waiting.pop(0)
+                absorbed.append(of[one.id])
+            elif earlier and one.arrived_ms - earlier[0].arrived_ms >= one.smsc_timer_ms:
+                first = earlier.pop(0).id
+                of[one.id] = of.get(first, first)
+            earlier.append(one)
     return Repeats(of=of, absorbed=absorbed)

@@ -127,18 +127,23 @@ class Verifier:
         ports = self._ports
         now_ms = ports.clock.now_ms()
         lookups = [ports.vault.lookup(visit.service, codes.canonical(visit.typed)) for visit in visits]
-        async with ports.database.write() as transaction:
+        ids = [ports.ids.new("att") for _ in visits]  # here: the body may run in the store's own thread
+
+        async def body(transaction: Transaction) -> list[Attempt]:
             found = await store.find(transaction, sorted(set(lookups)))
             attempts, uses = [], []
-            for visit, lookup in zip(visits, lookups, strict=True):
+            for attempt_id, visit, lookup in zip(ids, visits, lookups, strict=True):
                 known = found.get(lookup)
                 outcome = codes.judge(known.code, now_ms) if known else Outcome.INVALID
                 if known and outcome is Outcome.SUCCESS:
                     uses.append(Use(id=known.id, used=known.code.used, first_used_ms=now_ms))
                     found[lookup] = _used(known, now_ms)
-                attempts.append(_attempt(ports, visit, known, outcome, now_ms))
+                attempts.append(_attempt(attempt_id, visit, known, outcome, now_ms))
             await store.use(transaction, uses)
             await store.record(transaction, attempts)
+            return attempts
+
+        attempts = await ports.database.transact(body)
         for attempt in attempts:
             log.info(
                 "code.attempt",
@@ -154,9 +159,9 @@ def _used(known: Found, now_ms: int) -> Found:
     return structs.replace(known, code=codes.use(known.code, now_ms))
 
 
-def _attempt(ports: Ports, visit: Visit, known: Found | None, outcome: Outcome, now_ms: int) -> Attempt:
+def _attempt(attempt_id: str, visit: Visit, known: Found | None, outcome: Outcome, now_ms: int) -> Attempt:
     return Attempt(
-        id=ports.ids.new("att"),
+        id=attempt_id,
         service=visit.service,
         code=known.id if known else None,
         at_ms=now_ms,

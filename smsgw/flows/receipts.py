@@ -1,7 +1,9 @@
 """Delivery receipts: stored with the arrivals, matched to their messages at once or later."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from smsgw.domain import incoming
 from smsgw.domain.messages import NEXT, Status, receipt_event
@@ -15,29 +17,36 @@ if TYPE_CHECKING:
     from smsgw.flows.drafts import Arrival
 
 
-async def store(ports: Ports, transaction: Transaction, arrivals: Sequence["Arrival"]) -> None:
+def read(ports: Ports, arrivals: Iterable["Arrival"]) -> list[ReceiptRow]:
+    """Return the rows of receipts that have come; which messages they name is not known yet."""
+    return [_row(ports, arrival) for arrival in arrivals]
+
+
+def _row(ports: Ports, arrival: "Arrival") -> ReceiptRow:
+    told = parse(arrival.pdu)
+    return ReceiptRow(
+        id=ports.ids.new("rcpt"),
+        link=arrival.link,
+        session=arrival.session,
+        received_ms=arrival.received_ms,
+        # SMSCs write C strings into the text; PostgreSQL's text cannot hold NUL, the payload keeps it.
+        message_id=told.message_id.replace("\0", ""),
+        state=told.state.replace("\0", ""),
+        payload=incoming.payload_of(arrival.pdu),
+        tlvs=incoming.other_tlvs(arrival.pdu),
+        mt=None,
+    )
+
+
+async def store(transaction: Transaction, read: Iterable[ReceiptRow]) -> None:
     """Store receipts, and move the messages that they name."""
-    by_link: dict[str, list[Arrival]] = {}
-    for arrival in arrivals:
-        by_link.setdefault(arrival.link, []).append(arrival)
+    by_link: dict[str, list[ReceiptRow]] = {}
+    for row in read:
+        by_link.setdefault(row.link, []).append(row)
     for link, some in by_link.items():
-        parsed = [(arrival, parse(arrival.pdu)) for arrival in some]
-        ids = {one.message_id for _, one in parsed if one.message_id}
+        ids = {row.message_id for row in some if row.message_id}
         known = await receipts.messages(transaction, link, ids) if ids else {}
-        rows = [
-            ReceiptRow(
-                id=ports.ids.new("rcpt"),
-                link=link,
-                session=arrival.session,
-                received_ms=arrival.received_ms,
-                message_id=one.message_id,
-                state=one.state,
-                payload=incoming.payload_of(arrival.pdu),
-                tlvs=incoming.other_tlvs(arrival.pdu),
-                mt=known.get(one.message_id),
-            )
-            for arrival, one in parsed
-        ]
+        rows = [structs.replace(row, mt=known.get(row.message_id)) for row in some]
         await receipts.insert(transaction, rows)
         await receipts.deliver(transaction, _moves((row.mt, row.state) for row in rows if row.mt))
 

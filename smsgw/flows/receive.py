@@ -9,20 +9,21 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from smsgw.domain import joining, repeats
-from smsgw.errors import SmsgwError
 from smsgw.flows import access, drafts, receipts
 from smsgw.flows.drafts import Arrival, Draft, Verdict
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
+from smsgw.kit.ids import IdMaker
 from smsgw.kit.logs import get_logger
 from smsgw.smpp.receipt import is_receipt
 from smsgw.store import mos, mts, sessions
 from smsgw.store.database import Transaction
 from smsgw.store.mos import Absorbed, Joined
+from smsgw.store.receipts import ReceiptRow
 from smsgw.store.sessions import Proof, SessionRow
 from smsgw.text.segments import UDHI, Part, strip_udh
 
@@ -31,6 +32,7 @@ log = get_logger(__name__)
 _BATCH: Final = 500
 _CAPACITY: Final = 5_000
 _MOST_DOUBTS: Final = 20_000  # ids of unsure outcome that are remembered until the store works again
+_MOST_ENDS: Final = 1_000  # sessions that are remembered as over
 _DAY_MS: Final = 86_400_000
 
 
@@ -55,7 +57,7 @@ class _Run(Struct, frozen=True, kw_only=True):
     """Arrivals between two session events: an end must be stored before what follows it is looked at."""
 
     arrivals: list[Arrival]
-    receipts: list[Arrival]
+    receipts: list[ReceiptRow]
     drafts: list[Draft]
 
 
@@ -77,10 +79,18 @@ class Receiver:
 
     def __init__(self, ports: Ports, catalog: Catalog, send: Callable[[Sequence[Outgoing]], None]) -> None:
         self._ports = ports
+        # For the body of a transaction, which may run in the store's own thread: ids are made in one thread only.
+        self._inside = structs.replace(ports, ids=IdMaker(ports.clock, ports.random_bytes))
         self._catalog = catalog
         self._send = send
-        self._batch: Batch[Item, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY, parallel=2)
+        self._batch: Batch[Item, None] = Batch(
+            self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY, parallel=2
+        )
+        # Batches are read beside each other but stored one after the other, on PostgreSQL too: each must see the rows
+        # and the doubts of those before, or the end of a session would miss messages, and parts would miss each other.
+        self._turn = asyncio.Lock()
         self._doubts: dict[str, str] = {}  # {id: link} of messages that may come again for a reason we know of
+        self._over: dict[str, None] = {}  # sessions whose end is stored, the latest ones
 
     @property
     def full(self) -> bool:
@@ -106,9 +116,14 @@ class Receiver:
                 log.warning("session.recovered", session=session, link=link, doubted=doubted)
 
     async def sweep(self) -> None:
-        """Forget the doubts that are too old."""
-        async with self._ports.database.write() as transaction:
-            await mos.forget_doubts(transaction, self._ports.clock.now_ms())
+        """Store the doubts that no batch has taken along yet, and forget those that are too old."""
+        now_ms = self._ports.clock.now_ms()
+        async with self._turn:
+            doubts = dict(self._doubts)
+            async with self._ports.database.write() as transaction:
+                await self._store_doubts(transaction, doubts, now_ms)
+                await mos.forget_doubts(transaction, now_ms)
+            self._settle_doubts(doubts)
 
     async def close(self) -> None:
         """Finish what waits."""
@@ -117,21 +132,26 @@ class Receiver:
     async def _handle(self, items: Sequence[Item]) -> list[None]:
         now_ms = self._ports.clock.now_ms()
         steps = list(self._steps(items, now_ms))
-        effects = _Effects(outgoing=[], stories=[])
-        doubts = dict(self._doubts)
-        try:
-            async with self._ports.database.write() as transaction:
+        async with self._turn:
+            doubts = dict(self._doubts)
+
+            async def body(transaction: Transaction) -> _Effects:
+                effects = _Effects(outgoing=[], stories=[])
                 await self._store_doubts(transaction, doubts, now_ms)
                 for step in steps:
                     await self._take(transaction, step, now_ms, effects)
-        except SmsgwError:
-            # The commit may have taken place all the same: what it held must absorb the redelivery that we ask for.
-            self._doubt(item for item in items if isinstance(item, Arrival))
-            raise
-        for done in doubts:
-            self._doubts.pop(done, None)
+                return effects
+
+            try:
+                effects = await self._ports.database.transact(body)
+            except Exception:
+                # The commit may have taken place all the same: it must absorb the redelivery that we ask for.
+                self._doubt(item for item in items if isinstance(item, Arrival))
+                raise
+            self._settle_doubts(doubts)
+            self._doubt(self._unsure(effects))
+            self._remember_ends(items)
         self._send(effects.outgoing)
-        self._doubt(self._late(items))
         for arrival, verdict in effects.stories:
             log.info(
                 "mo.accepted",
@@ -162,16 +182,35 @@ class Receiver:
         told = [one for one in arrivals if is_receipt(one.pdu)]
         messages = [one for one in arrivals if not is_receipt(one.pdu)] if told else arrivals
         drafted = drafts.draft(self._ports, self._catalog, messages, now_ms)
-        return _Run(arrivals=arrivals, receipts=told, drafts=drafted)
+        return _Run(arrivals=arrivals, receipts=receipts.read(self._ports, told), drafts=drafted)
 
     # Doubts: messages that may be delivered again
 
-    def _late(self, items: Sequence[Item]) -> Iterator[Arrival]:
-        """Yield what is answered so late that the SMSC may have given up waiting."""
+    def _unsure(self, effects: _Effects) -> Iterator[Arrival]:
+        """Yield what is answered so late that the SMSC may have given up waiting, or after the end of its session.
+
+        Of several deliveries of one message only the last: the earlier ones have come again already.
+        """
         now_ms = self._ports.clock.monotonic_ms()
+        last: dict[str, Arrival] = {}
+        for arrival, verdict in effects.stories:
+            original = verdict.whole if verdict.status == "repeated" else None
+            last[original or arrival.id] = arrival
+        for arrival in last.values():
+            if now_ms - arrival.arrived_ms >= self._smsc_timer_ms(arrival.link) or arrival.session in self._over:
+                yield arrival
+
+    def _remember_ends(self, items: Sequence[Item]) -> None:
+        """Remember the sessions that ended: an arrival that failed with others and is tried alone comes behind."""
         for item in items:
-            if isinstance(item, Arrival) and now_ms - item.arrived_ms >= self._smsc_timer_ms(item.link):
-                yield item
+            if isinstance(item, SessionEnded):
+                self._over[item.session] = None
+                if len(self._over) > _MOST_ENDS:
+                    del self._over[next(iter(self._over))]
+
+    def _settle_doubts(self, stored: Iterable[str]) -> None:
+        for mo in stored:
+            self._doubts.pop(mo, None)
 
     def _smsc_timer_ms(self, link: str) -> int:
         return int(self._catalog.links[link].smsc_response_timer_s * 1000)
@@ -209,7 +248,7 @@ class Receiver:
             proofs = {arrival.session: arrival.proven for arrival in step.arrivals}
             await sessions.prove(transaction, [Proof(session=key, proven=proofs[key]) for key in sorted(proofs)])
             if step.receipts:
-                await receipts.store(self._ports, transaction, step.receipts)
+                await receipts.store(transaction, step.receipts)
             if step.drafts:
                 await self._take_messages(transaction, step.drafts, now_ms, effects)
 
@@ -232,7 +271,7 @@ class Receiver:
                 answers += decision.answers
             else:
                 issued.append(decision.issued)
-        for one_issued in await access.issue(self._ports, transaction, issued, now_ms):
+        for one_issued in await access.issue(self._inside, transaction, issued, now_ms):
             answers += one_issued.answer
         await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
         await mts.insert(transaction, [one.row for one in answers])
@@ -263,10 +302,11 @@ class Receiver:
         parts = {one.arrival.id: one for one in fresh if one.decision is None}
         if not parts:
             return fresh
-        links = self._catalog.links
-        since_ms = now_ms - int(max(links[one.arrival.link].part_expiry_s for one in parts.values()) * 1000)
+        keys: dict[str, set[str]] = {}
+        for one in parts.values():
+            keys.setdefault(one.arrival.link, set()).add(one.incoming.part_key or "")
         pieces = [_piece(one) for one in parts.values()]
-        stored = await mos.waiting_parts(transaction, {piece.key for piece in pieces}, since_ms)
+        stored = [part for link in sorted(keys) for part in await self._waiting(transaction, link, keys[link], now_ms)]
         wholes, doubles = joining.join([_stored_piece(one) for one in stored], pieces)
         verdicts.update({mo: Verdict(status="repeated" if mo in doubles else "part") for mo in parts})
         joined: dict[str, Draft] = {}
@@ -276,11 +316,17 @@ class Receiver:
             joined[whole.id] = self._whole(parts[whole.id], whole.body, now_ms)
         return [joined.get(one.arrival.id, one) for one in fresh if one.decision or one.arrival.id in joined]
 
+    async def _waiting(
+        self, transaction: Transaction, link: str, part_keys: set[str], now_ms: int
+    ) -> list[mos.WaitingPart]:
+        since_ms = now_ms - int(self._catalog.links[link].part_expiry_s * 1000)
+        return await mos.waiting_parts(transaction, part_keys, since_ms)
+
     def _whole(self, last: Draft, body: bytes, now_ms: int) -> Draft:
         """Return the draft of a long message, under the id of the part that completed it."""
         arrival = last.arrival
         text = drafts.joined_text(body, arrival.pdu.data_coding, self._catalog.links[arrival.link])
-        decision = drafts.decide(self._ports, self._catalog, arrival, text, now_ms)
+        decision = drafts.decide(self._inside, self._catalog, arrival, text, now_ms)
         return Draft(arrival=arrival, incoming=last.incoming, decision=decision)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from smsgw.domain.messages import Status, may_retry
-from smsgw.errors import SmsgwError, StoreUnavailable
+from smsgw.errors import SmsgwError, StoreBroken, StoreUnavailable
 from smsgw.flows import receipts
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
@@ -21,6 +21,7 @@ from smsgw.kit.limits import Backoff
 from smsgw.kit.logs import get_logger
 from smsgw.settings import LinkSettings
 from smsgw.store import mts
+from smsgw.store.database import Transaction
 from smsgw.store.mts import MtRow, Retry, Settled
 
 log = get_logger(__name__)
@@ -89,10 +90,6 @@ class Outbox:
             self._settle(message, Status.EXPIRED, None, None)
         return None
 
-    def put_back(self, message: Outgoing) -> None:
-        """Take back a message that was not sent."""
-        self._ready.appendleft(message)
-
     def wait_ms(self) -> int | None:
         """Return how long until a message is due that is not due now; None when there is none."""
         return max(0, self._later[0][0] - self._ports.clock.now_ms()) if self._later else None
@@ -139,7 +136,7 @@ class Outbox:
                 command_status=command_status,
                 message_id=message_id,
                 answered_ms=self._ports.clock.now_ms(),
-                tries=row.tries + 1,
+                tries=row.tries + (status is not Status.EXPIRED),
             )
         )
 
@@ -151,30 +148,42 @@ class Outbox:
             self._recorder = asyncio.get_running_loop().create_task(self._record_all(), name=name)
 
     async def _record_all(self) -> None:
+        alone = 0  # results that failed together, and are tried one by one
         try:
             while self._results:
-                results = self._results[:_RESULTS_AT_ONCE]
+                results = self._results[: 1 if alone else _RESULTS_AT_ONCE]
                 try:
                     await self._record(results)
                 except StoreUnavailable as error:
                     log.warning("mt.results_put_off", link=self._link, error=str(error))
                     await asyncio.sleep(_RECORD_AGAIN_S)
                     continue
-                except Exception as error:  # noqa: BLE001 - sending must go on whatever is wrong with these
-                    # Nothing is lost: the messages are still queued in the store, and sent again after a restart.
-                    log.error("mt.results_not_recorded", link=self._link, count=len(results), exc_info=error)
+                except StoreBroken:
+                    self._results.clear()  # the daemon stops; all of them are sent again
+                    return
+                except Exception as error:  # sending must go on whatever is wrong with these
+                    if len(results) > 1:
+                        alone = len(results)
+                        continue
+                    # Nothing is lost: the message is still queued in the store, and sent again after a restart.
+                    log.error("mt.result_not_recorded", link=self._link, mt=results[0].id, exc_info=error)
                 del self._results[: len(results)]
+                alone = max(0, alone - 1)
         finally:
             self._recorder = None
 
     async def _record(self, results: Sequence[Result]) -> None:
         settled = [result for result in results if isinstance(result, Settled)]
-        async with self._ports.database.write() as transaction:
+        again = [result for result in results if isinstance(result, Retry)]
+        named = {result.message_id: result.id for result in settled if result.message_id}
+
+        async def body(transaction: Transaction) -> None:
             await mts.settle(transaction, settled)
-            await mts.retry(transaction, [result for result in results if isinstance(result, Retry)])
+            await mts.retry(transaction, again)
             if self._settings.receipts:
-                named = {result.message_id: result.id for result in settled if result.message_id}
                 await receipts.match(transaction, self._link, named)
+
+        await self._ports.database.transact(body)
         ids = [result.id for result in settled]
         self._held.difference_update(ids)
         if self._let_go is not None:
@@ -215,14 +224,20 @@ class Outbox:
                 if len(self._held) >= _CAPACITY:
                     self._more.set()
                 elif row.id not in self._held and row.id not in let_go:
-                    self._hold(self._opened(row))
+                    self._open(row)
             self._wake()
             if len(rows) < _PAGE:
                 return
             after = rows[-1].id
 
-    def _opened(self, row: MtRow) -> Outgoing:
-        return Outgoing(row=row, payload=self._ports.vault.open(row.sealed, row.id))
+    def _open(self, row: MtRow) -> None:
+        """Hold a message that was read back; one that was sealed with another key waits for that key in the store."""
+        try:
+            payload = self._ports.vault.open(row.sealed, row.id)
+        except SmsgwError as error:
+            log.error("mt.not_readable", mt=row.id, mo=row.mo, link=self._link, error=str(error))
+        else:
+            self._hold(Outgoing(row=row, payload=payload))
 
     async def close(self) -> None:
         """Record the results that have come in."""

@@ -1,6 +1,7 @@
 """Ids that say their kind and sort by time: ``mo_`` and a UUIDv7 (RFC 9562 §5.7) in Crockford's base 32."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Final
 
 from smsgw.kit.clock import Clock
@@ -23,7 +24,7 @@ _BLOCK: Final = 256  # ids per purchase of randomness
 
 
 class IdMaker:
-    """Makes ids that increase strictly, whatever the clock does; for one thread of one process.
+    """Makes ids that increase strictly, whatever the clock does; for all threads of one process.
 
     Args:
         clock: the wall's milliseconds become the upper 48 bits.
@@ -37,6 +38,7 @@ class IdMaker:
         self._time = ""  # the characters of self._ms
         self._counter = 0
         self._tails: list[str] = []
+        self._lock = Lock()
 
     def new(self, kind: str) -> str:
         """Return e.g. ``mo_01hf7yat00e81a4wk4x3bq7j9z``: the kind, and 26 characters that sort after all earlier ones.
@@ -44,15 +46,16 @@ class IdMaker:
         Inside a millisecond a counter grows (RFC 9562 §6.2, method 1). It starts at random in its lower half; should it
         run over, or the clock go back, time goes on from the last millisecond used.
         """
-        now_ms = self._now_ms()
-        counter = self._counter + 1
-        if now_ms > self._ms:
-            counter = self._next_ms(now_ms)
-        elif counter == _COUNTER_END:
-            counter = self._next_ms(self._ms + 1)
-        self._counter = counter
-        tails = self._tails or self._buy()
-        return f"{kind}_{self._time}{_UPPER[counter >> 3]}{_LOWER[counter & 7]}{tails.pop()}"
+        with self._lock:
+            now_ms = self._now_ms()
+            counter = self._counter + 1
+            if now_ms > self._ms:
+                counter = self._next_ms(now_ms)
+            elif counter == _COUNTER_END:
+                counter = self._next_ms(self._ms + 1)
+            self._counter = counter
+            tails = self._tails or self._buy()
+            return f"{kind}_{self._time}{_UPPER[counter >> 3]}{_LOWER[counter & 7]}{tails.pop()}"
 
     def _next_ms(self, ms: int) -> int:
         self._ms = ms

@@ -3,6 +3,8 @@
 ``log.info("mo.accepted", mo=…, link=…)``: a fixed name, then keys. As all logging, this is global to the process.
 """
 
+import asyncio
+import atexit
 import contextlib
 import json
 import logging
@@ -12,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Literal, TextIO, TypeAlias, cast
 
 import structlog
@@ -31,6 +34,7 @@ Event: TypeAlias = MutableMapping[str, Any]
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}  # as syslog's
 _LEVELS: Final[dict[str, int]] = {name: logging.getLevelNamesMapping()[name.upper()] for name in _PRIORITIES}
 _APART: Final = frozenset({"event", "exception", "module"})  # not told as key=value
+_MOST_LINES: Final = 1000  # that wait for the end of the loop's turn
 _BARE: Final = re.compile(r"[!#-<>-\[\]-~…]+").fullmatch  # needs no quotes: printable ASCII without space, ", =, \
 
 
@@ -95,7 +99,8 @@ def configure(
         journal = journald.Journal(journal_path)
         _SINK.open(journal.write, journal.close)
     else:
-        _SINK.open(_writer(out))
+        writer = _Writer(out)
+        _SINK.open(writer.write, writer.flush)
     render = _RENDERERS[chosen](clock, colours)
     _CHAIN[:] = [merge_contextvars, mask, _exceptions, render]
     filtering = structlog.make_filtering_bound_logger(level)
@@ -122,13 +127,39 @@ def _choose(stream: TextIO, environ: Mapping[str, str]) -> Destination:
     return "journald" if environ.get("JOURNAL_STREAM") == f"{about.st_dev}:{about.st_ino}" else "plain"
 
 
-def _writer(stream: TextIO) -> Callable[[Any], None]:
-    def write(lines: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # a log that cannot be written must not stop what it tells of
-            stream.write(lines)
-            stream.flush()
+class _Writer:
+    """Writes lines to a stream: at the end of the loop's turn, with one call for all of the turn; outside of it at once.
 
-    return write
+    A transaction of a hundred messages has hundreds of lines, and a system call for each would cost more than the line.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: list[str] = []
+        self._lock = Lock()
+        atexit.register(self.flush)
+
+    def write(self, lines: str) -> None:
+        with self._lock:
+            self._lines.append(lines)
+            first = len(self._lines) == 1
+        if first or len(self._lines) >= _MOST_LINES:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                self.flush()
+            else:
+                if first:
+                    loop.call_soon(self.flush)
+                else:
+                    self.flush()
+
+    def flush(self) -> None:
+        with self._lock:
+            lines, self._lines = self._lines, []
+        with contextlib.suppress(OSError, ValueError):  # a log that cannot be written must not stop what it tells of
+            self._stream.write("".join(lines))
+            self._stream.flush()
 
 
 def _exceptions(logger: Any, method: str, event: Event) -> Event:

@@ -83,14 +83,17 @@ def read_key(file: Path, random_bytes: Callable[[int], bytes]) -> Vault:
 
 
 def make_key(file: Path, random_bytes: Callable[[int], bytes]) -> None:
-    """Write a new key file, readable by its owner only; on disk when this returns. Never replaces one."""
+    """Write a new key file, readable by its owner only; whole and on disk when it has its name. Never replaces one."""
     line = f"k1 {b64encode(random_bytes(_SECRET_BYTES)).decode()}\n"
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")  # what a crash leaves here is in nobody's way
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         os.write(descriptor, line.encode())
         os.fsync(descriptor)
+        os.link(fresh, file)
     finally:
         os.close(descriptor)
+        fresh.unlink()
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

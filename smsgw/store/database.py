@@ -11,7 +11,7 @@ library raised.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -63,6 +63,13 @@ class Database(Protocol):
         known. SQLite has one writer at a time. On PostgreSQL several write at once (READ COMMITTED), and when the
         connection is lost during the commit, ``StoreUnavailable`` does not say whether it took place: whoever tries
         again must be idempotent.
+        """
+
+    async def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        """Run a body in a transaction as `write` makes it; return what it returns.
+
+        The body awaits nothing but its transaction, and touches nothing that belongs to the loop's thread: SQLite runs
+        it to its end in the connection's thread, in one hop. This is the way for the hot path.
         """
 
     def read(self) -> AbstractAsyncContextManager[Reader]:

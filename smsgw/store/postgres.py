@@ -6,7 +6,7 @@ back by itself. When the server loses an fsync it panics on its own, and what wa
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from smsgw.errors import StartError, StoreBroken, StoreConflict, StoreUnavailable
-from smsgw.store.database import Row, to_the_end
+from smsgw.store.database import Row, Transaction, to_the_end
 from smsgw.store.queries import Dialect, Queries
 
 if TYPE_CHECKING:
@@ -101,6 +101,11 @@ class PostgresDatabase:
                 await to_the_end(transaction.rollback())
                 raise
             await to_the_end(transaction.commit())
+
+    async def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        """See ``Database.transact``."""
+        async with self.write() as transaction:
+            return await body(transaction)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator["PostgresSnapshot"]:

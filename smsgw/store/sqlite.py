@@ -5,20 +5,19 @@ needs: BEGIN travels with the first statement, rows that need no answer with the
 """
 
 import asyncio
-import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
 from smsgw.errors import StartError, StoreBroken, StoreError, StoreUnavailable
-from smsgw.store.database import Row, to_the_end
+from smsgw.store.database import Row, Transaction, to_the_end
 from smsgw.store.queries import Dialect, Queries, Query
+from smsgw.store.sqlite_body import bound, changed, execute_many, run_body
 from smsgw.store.sqlite_log import SqliteLog
 from smsgw.store.sqlite_thread import Job, SqliteThread
 
@@ -28,7 +27,6 @@ _SCRIPT_MS: Final = 600_000  # a migration may rewrite a table of millions of ro
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _IO_ERROR: Final = 74  # EX_IOERR
 
-_MOST_ROWS: Final = 64  # in one statement
 _FULL: Final = 2  # what "pragma synchronous" answers for FULL
 # On every connection. No mmap: an I/O error would come as SIGBUS, not as an error.
 _PRAGMAS: Final = (
@@ -147,6 +145,22 @@ class SqliteDatabase:
         finally:
             self._turn.release()
 
+    async def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        """One transaction in one hop to the writer's thread; see ``Database.transact``."""
+        async with self._deadline("others were writing"):
+            await self._turn.acquire()
+        try:
+            self._health.check()
+            result, changes = await self._writer.finish(
+                lambda connection: run_body(connection, self._queries, body, self._health.check),
+                self._limits.statement_ms,
+            )
+            self._health.check()  # the log's move may have met an error meanwhile
+            self._log.grown(changes)
+            return result
+        finally:
+            self._turn.release()
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator["SqliteSnapshot"]:
         """A snapshot on one of the readers; see ``Database.read``."""
@@ -217,9 +231,7 @@ class SqliteSnapshot:
                 await self._thread.finish(lambda connection: connection.rollback(), self._statement_ms)
 
     def _bound(self, name: str, parameters: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:
-        query = self._queries[name]
-        values = query.bind(parameters)
-        return query.sql, tuple([json.dumps(v) if isinstance(v, list | tuple) else v for v in values])
+        return bound(self._queries[name], parameters)
 
     async def _hop(self, last: Job[T], *, limit_ms: int | None = None, to_the_end: bool = False) -> T:
         """Send what waits, and one more thing, to the thread; the first error ends the transaction."""
@@ -246,13 +258,7 @@ class SqliteTransaction(SqliteSnapshot):
     async def execute(self, query: str, /, **parameters: object) -> int:
         """See ``Transaction.execute``."""
         sql, values = self._bound(query, parameters)
-
-        def changed(connection: sqlite3.Connection) -> int:
-            before = connection.total_changes
-            count: int = connection.execute(sql, values).rowcount
-            return count if count >= 0 else connection.total_changes - before  # "with … update" has no rowcount
-
-        return await self._hop(changed)
+        return await self._hop(lambda connection: changed(connection, sql, values))
 
     async def executemany(self, query: str, /, rows: Sequence[object]) -> None:
         """See ``Transaction.executemany``; the rows leave with the next statement or the commit."""
@@ -304,23 +310,6 @@ class _Health:
             raise StoreBroken(self._fault)
 
 
-def _execute_many(connection: sqlite3.Connection, query: Query, rows: Sequence[object]) -> None:
-    """Run a statement for many rows, as many at once as it can take: each step asks for Python's lock once.
-
-    With a step for each row, the loop's thread and this one would wait for each other's turns most of the time.
-    """
-    if len(rows) == 1 or not query.repeatable:
-        connection.executemany(query.sql, map(query.pick, rows))
-        return
-    at = 0
-    while at < len(rows):
-        # Powers of two: a few statements to prepare, whatever the sizes that come.
-        size = min(_MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
-        values = tuple(chain.from_iterable(map(query.pick, rows[at : at + size])))
-        connection.execute(query.repeated(size), values)
-        at += size
-
-
 def _job(begin: str | None, rows: list[tuple[Query, Sequence[object]]], last: Job[T]) -> Job[T]:
     """Make one job of a transaction's next steps; it leaves no half transaction behind."""
 
@@ -330,7 +319,7 @@ def _job(begin: str | None, rows: list[tuple[Query, Sequence[object]]], last: Jo
                 connection.rollback()  # nothing, unless an earlier rollback met an error
                 connection.execute(begin)
             for query, many in rows:
-                _execute_many(connection, query, many)
+                execute_many(connection, query, many)
             return last(connection)
         except BaseException:
             with suppress(sqlite3.Error):

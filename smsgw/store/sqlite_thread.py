@@ -71,19 +71,21 @@ class SqliteThread:
             cached_statements=256,
             factory=_Connection,
         )
+        # A program that ends without closing must end all the same. There is no public way to say so, hence the guard.
+        if (thread := getattr(connection, "_thread", None)) is not None:
+            thread.daemon = True
         try:
             await connection
         except sqlite3.Error as error:
             raise mapped(error) from None
-        thread = cls(connection, await connection.execute_fetchall("", (_itself,)), on_broken)  # type: ignore[arg-type]  # as in run
         try:
-            await thread.run(
-                lambda raw: [raw.execute(f"pragma {pragma}").fetchall() for pragma in pragmas], lock_wait_ms
-            )
+            raw = await connection.execute_fetchall("", (_itself,))
+            opened = cls(connection, raw, on_broken)  # type: ignore[arg-type]  # the job's answer, not rows
+            await opened.run(lambda raw: [raw.execute(f"pragma {word}").fetchall() for word in pragmas], lock_wait_ms)
         except BaseException:
-            await thread.close()
+            await connection.close()
             raise
-        return thread
+        return opened
 
     async def run(self, job: Job[T], limit_ms: int) -> T:
         """Run a function in the thread.

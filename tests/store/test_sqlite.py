@@ -6,8 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -41,10 +41,20 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "smsgw.db"
 
 
-async def opened(path: Path, queries: Queries, limits: SqliteLimits | None = None) -> SqliteDatabase:
-    database = await SqliteDatabase.open(path, queries, limits=limits)
-    await migrate.migrate(database, CONTRACT / "migrations", now_ms=0)
-    return database
+@asynccontextmanager
+async def opened(
+    path: Path,
+    queries: Queries,
+    limits: SqliteLimits | None = None,
+    on_broken: Callable[[StoreBroken], None] | None = None,
+) -> AsyncIterator[SqliteDatabase]:
+    database = await SqliteDatabase.open(path, queries, limits=limits, on_broken=on_broken)
+    try:
+        with suppress(StoreBroken):  # that is for the test to find
+            await migrate.migrate(database, CONTRACT / "migrations", now_ms=0)
+        yield database
+    finally:
+        await database.close()
 
 
 async def put(database: SqliteDatabase, *names: str) -> None:
@@ -63,15 +73,14 @@ def stored(path: Path) -> list[str]:
 
 
 async def test_a_commit_is_on_disk(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries)
-    expected = {"journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": 0, "foreign_keys": 1}
+    async with opened(path, queries) as database:
+        expected = {"journal_mode": "wal", "synchronous": 2, "wal_autocheckpoint": 0, "foreign_keys": 1}
 
-    def found(raw: sqlite3.Connection) -> dict[str, object]:
-        return {name: raw.execute(f"pragma {name}").fetchone()[0] for name in expected}
+        def found(raw: sqlite3.Connection) -> dict[str, object]:
+            return {name: raw.execute(f"pragma {name}").fetchone()[0] for name in expected}
 
-    for thread in (database._writer, database._log._thread, database._readers.get_nowait()):
-        assert await thread.run(found, 1_000) == expected
-    await database.close()
+        for thread in (database._writer, database._log._thread, database._readers.get_nowait()):
+            assert await thread.run(found, 1_000) == expected
 
 
 async def test_where_it_would_not_be_nothing_starts(
@@ -84,10 +93,9 @@ async def test_where_it_would_not_be_nothing_starts(
 
 
 async def test_the_files_are_ours_alone(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries)
-    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
-    assert modes == {"smsgw.db": 0o600, "smsgw.db-wal": 0o600, "smsgw.db-shm": 0o600}
-    await database.close()
+    async with opened(path, queries):
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+        assert modes == {"smsgw.db": 0o600, "smsgw.db-wal": 0o600, "smsgw.db-shm": 0o600}
 
 
 @pytest.mark.parametrize("place", ["missing/smsgw.db", ".", "/proc/smsgw.db"])
@@ -113,17 +121,16 @@ async def test_a_start_waits_for_another_program_only_so_long(path: Path, querie
 
 
 async def test_another_program_that_writes_is_waited_for_only_so_long(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries, SqliteLimits(lock_wait_ms=20))
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("begin immediate")
-        for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="SQLITE_BUSY"):
-                await put(database, "a")
-        async with database.read() as reader:
-            assert await reader.fetch("things.all") == [], "readers do not mind"
-        other.execute("rollback")
-        await put(database, "a")
-    await database.close()
+    async with opened(path, queries, SqliteLimits(lock_wait_ms=20)) as database:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="SQLITE_BUSY"):
+                    await put(database, "a")
+            async with database.read() as reader:
+                assert await reader.fetch("things.all") == [], "readers do not mind"
+            other.execute("rollback")
+            await put(database, "a")
     assert stored(path) == ["a"]
 
 
@@ -138,11 +145,10 @@ async def test_an_error_gives_the_lock_back_at_once(path: Path, queries: Queries
             with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
                 other.execute("begin immediate")
 
-    database = await opened(path, queries)
-    await put(database, "a")
-    with pytest.raises(StoreConflict):
-        await conflict()
-    await database.close()
+    async with opened(path, queries) as database:
+        await put(database, "a")
+        with pytest.raises(StoreConflict):
+            await conflict()
     assert stored(path) == ["a"]
 
 
@@ -154,29 +160,26 @@ def pages(path: Path) -> int:
 
 
 async def test_the_log_is_moved_beside_the_writer_and_used_again(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries, SqliteLimits(move_every=50))
-    for number in range(300):
-        await put(database, f"{number:03}")
-        await database._log.settle()
-    assert pages(path) < 100
-    await database.close()
+    async with opened(path, queries, SqliteLimits(move_every=50)) as database:
+        for number in range(300):
+            await put(database, f"{number:03}")
+            await database._log.settle()
+        assert pages(path) < 100
     assert len(stored(path)) == 300
 
 
 async def test_a_writer_that_never_rests_waits_when_the_log_is_long(path: Path, queries: Queries) -> None:
     """A move beside the writer always leaves what came meanwhile, so the log would never be used again."""
-    database = await opened(path, queries, SqliteLimits(move_every=10, log_pages=100))
-    for number in range(500):
-        await put(database, *(f"{number:03} {row}" for row in range(5)))
-    assert pages(path) < 500
-    await database.close()
+    async with opened(path, queries, SqliteLimits(move_every=10, log_pages=100)) as database:
+        for number in range(500):
+            await put(database, *(f"{number:03} {row}" for row in range(5)))
+        assert pages(path) < 500
     assert len(stored(path)) == 2_500
 
 
 async def test_the_end_leaves_one_file(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries)
-    await put(database, "a")
-    await database.close()
+    async with opened(path, queries) as database:
+        await put(database, "a")
     assert [file.name for file in path.parent.iterdir()] == ["smsgw.db"]
 
 
@@ -184,33 +187,45 @@ async def test_the_end_leaves_one_file(path: Path, queries: Queries) -> None:
 
 
 async def test_to_close_waits_for_the_writer(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries)
-    async with database.write() as transaction:
-        await transaction.execute("things.insert", id="a", size=1, picture=None)
-        closing_time = asyncio.create_task(database.close())
-        await asyncio.sleep(0)
-        await transaction.execute("things.insert", id="b", size=1, picture=None)
-    await closing_time
-    assert stored(path) == ["a", "b"]
+    async with opened(path, queries) as database:
+        async with database.write() as transaction:
+            await transaction.execute("things.insert", id="a", size=1, picture=None)
+            closing_time = asyncio.create_task(database.close())
+            await asyncio.sleep(0)
+            await transaction.execute("things.insert", id="b", size=1, picture=None)
+        await closing_time
+        assert stored(path) == ["a", "b"]
 
 
 async def test_a_cancelled_commit_is_known_when_the_task_ends(path: Path, queries: Queries) -> None:
     """Hold the thread, so that the cancellation certainly comes while COMMIT waits."""
-    database = await opened(path, queries)
-    may_go_on = threading.Event()
-    held = asyncio.create_task(database._writer.run(lambda _: may_go_on.wait(30), 60_000))
-    await asyncio.sleep(0)
-    task = asyncio.create_task(put(database, "a"))
-    for _ in range(5):
+    async with opened(path, queries) as database:
+        may_go_on = threading.Event()
+        held = asyncio.create_task(database._writer.run(lambda _: may_go_on.wait(30), 60_000))
         await asyncio.sleep(0)
-        task.cancel()
-    assert not task.done()
-    may_go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert stored(path) == ["a"]
-    assert await held
-    await database.close()
+        task = asyncio.create_task(put(database, "a"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+            task.cancel()
+        assert not task.done()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert stored(path) == ["a"]
+        assert await held
+
+
+def test_a_program_that_forgets_to_close_ends_all_the_same(path: Path) -> None:
+    program = """
+import asyncio, pathlib, sys
+from smsgw.store.sqlite import SqliteDatabase
+async def main():
+    global kept
+    kept = await SqliteDatabase.open(pathlib.Path(sys.argv[1]), {})
+    raise SystemExit(7)
+asyncio.run(main())
+"""
+    assert subprocess.run([sys.executable, "-c", program, path], timeout=30, check=False).returncode == 7
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
@@ -265,24 +280,21 @@ def damage(path: Path) -> None:
 
 
 async def test_a_damaged_page_is_told_and_nothing_is_written_any_more(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries)
-    await put(database, *(f"{number:05}" for number in range(2_000)))
-    await database.close()
+    async with opened(path, queries) as database:
+        await put(database, *(f"{number:05}" for number in range(2_000)))
     damage(path)
     told: list[StoreBroken] = []
-    database = await SqliteDatabase.open(path, queries, on_broken=told.append)
-    for _ in range(2):
-        with pytest.raises(StoreBroken):
-            await put(database, "new")
-    assert len(told) == 1
-    await database.close()
+    async with opened(path, queries, on_broken=told.append) as database:
+        for _ in range(2):
+            with pytest.raises(StoreBroken):
+                await put(database, "new")
+        assert len(told) == 1
 
 
 async def test_a_rollback_that_failed_is_made_up_for(path: Path, queries: Queries) -> None:
-    database = await opened(path, queries)
-    await database._writer.run(lambda raw: raw.execute("begin immediate"), 1_000)
-    await put(database, "a")
-    await database.close()
+    async with opened(path, queries) as database:
+        await database._writer.run(lambda raw: raw.execute("begin immediate"), 1_000)
+        await put(database, "a")
     assert stored(path) == ["a"]
 
 
@@ -386,10 +398,11 @@ def test_after_a_failed_fsync_nothing_is_acknowledged(path: Path, tmp_path: Path
 
 def test_a_failed_fsync_of_the_database_itself_is_told_without_a_writer(path: Path, tmp_path: Path) -> None:
     disk = FaultyDisk.build(tmp_path, pattern="*/smsgw.db")
-    with writing(path, disk, move_every=1) as writer:
+    things = [f"{number:02}" for number in range(50)]
+    with writing(path, disk, move_every=50) as writer:
         disk.fail("fsync")
-        assert writer.say("put a") == "ok"
+        assert writer.say(f"put {' '.join(things)}") == "ok", "the log is on disk, and now it is moved"
         assert writer.say("wait") == "broken"
         disk.heal()
-        assert writer.say("put b") == "StoreBroken"
-    assert stored(path) == ["a"]
+        assert writer.say("put more") == "StoreBroken"
+    assert stored(path) == things

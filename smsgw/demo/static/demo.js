@@ -119,7 +119,7 @@ if (form) {
     const gateway = new URL(form.action);
     try {
       const signal = AbortSignal.timeout(GATEWAY_PATIENCE_MS);
-      await fetch(gateway.origin, { method: "HEAD", mode: "no-cors", cache: "no-store", credentials: "omit", signal });
+      await fetch(`${gateway.origin}/health`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal });
       form.submit();
     } catch {
       $("trouble").textContent = `The gateway does not answer at ${gateway.host}. Please try again in a moment.`;

@@ -10,10 +10,11 @@ values (:id, :link, :session, :received_ms, :source, :destination, :esm_class, :
 update mos set status = 'joined', whole = :whole where id = :id and status = 'part';
 
 -- name: doubt_session!
--- Whatever a session that ended had not proven may come again.
+-- Whatever a session that ended had not proven may come again; for a repetition, the message that it repeats.
 insert into mo_uncertain (mo, fingerprint, until_ms)
-select m.id, m.fingerprint, :until_ms from mos m join link_sessions s on s.id = m.session
-where s.id = :session and m.session = :session and m.id > s.proven and m.status <> 'repeated'
+select case when m.status = 'repeated' then coalesce(m.whole, m.id) else m.id end, m.fingerprint, :until_ms
+from mos m join link_sessions s on s.id = m.session
+where s.id = :session and s.ended_ms is null and m.session = :session and m.id > s.proven
 on conflict (mo) do nothing;
 
 -- name: absorb*!

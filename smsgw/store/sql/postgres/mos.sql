@@ -1,7 +1,8 @@
 -- name: doubt_messages!
--- Stored messages whose answer came too late, or was an error, may come again.
+-- Stored messages whose answer came too late, or was an error, may come again; for a repetition, what it repeats.
 insert into mo_uncertain (mo, fingerprint, until_ms)
-select id, fingerprint, :until_ms from mos where id = any(:ids::text[]) and status <> 'repeated'
+select case when status = 'repeated' then coalesce(whole, id) else id end, fingerprint, :until_ms
+from mos where id = any(:ids::text[])
 on conflict (mo) do nothing;
 
 -- name: doubted

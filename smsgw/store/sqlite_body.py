@@ -1,0 +1,122 @@
+"""A whole transaction in one hop: its body runs in the connection's thread, from BEGIN to COMMIT.
+
+A hop to the thread and back costs more than most statements, and while the loop is busy each way back waits for it with
+the write lock held. A body that awaits nothing but its transaction never really waits here, so it can be run to its end
+like a function.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, TypeVar
+
+from smsgw.store.database import Row, Transaction
+from smsgw.store.queries import Queries, Query
+
+T = TypeVar("T")
+
+_MOST_ROWS: Final = 64  # in one statement
+
+
+def run_body(
+    connection: sqlite3.Connection,
+    queries: Queries,
+    body: Callable[[Transaction], Coroutine[Any, Any, T]],
+    before_commit: Callable[[], None],
+) -> tuple[T, int]:
+    """Run a body in a transaction of its own; return its result and the changes that the connection has ever made.
+
+    Args:
+        connection: in its own thread, outside of any transaction.
+        queries: what may be asked.
+        body: awaits nothing but the transaction.
+        before_commit: may raise, and nothing is committed then.
+
+    Raises:
+        RuntimeError: the body waited for something else; nothing is committed.
+        Exception: whatever the body or SQLite raises; nothing is committed.
+    """
+    connection.rollback()  # nothing, unless an earlier rollback met an error
+    connection.execute("begin immediate")
+    try:
+        result = _to_its_end(body(_Here(connection, queries)))
+        before_commit()
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.rollback()
+        raise
+    return result, connection.total_changes
+
+
+def _to_its_end(coroutine: Coroutine[Any, Any, T]) -> T:
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    coroutine.close()
+    raise RuntimeError("the body of a transaction may wait for nothing but its transaction")
+
+
+class _Here:
+    """A ``database.Transaction`` whose methods never wait: they run where they are called."""
+
+    def __init__(self, connection: sqlite3.Connection, queries: Queries) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def fetch(self, query: str, /, **parameters: object) -> list[Row]:
+        """See ``Reader.fetch``."""
+        return self._connection.execute(*bound(self._queries[query], parameters)).fetchall()
+
+    async def fetch_one(self, query: str, /, **parameters: object) -> Row | None:
+        """See ``Reader.fetch_one``."""
+        cursor = self._connection.execute(*bound(self._queries[query], parameters))
+        row: Row | None = cursor.fetchone()
+        cursor.close()
+        return row
+
+    async def execute(self, query: str, /, **parameters: object) -> int:
+        """See ``Transaction.execute``."""
+        return changed(self._connection, *bound(self._queries[query], parameters))
+
+    async def executemany(self, query: str, /, rows: Sequence[object]) -> None:
+        """See ``Transaction.executemany``."""
+        if rows:
+            execute_many(self._connection, self._queries[query], rows)
+
+    async def script(self, sql: str, /) -> None:
+        """Not here: migrations take their time, and a body must be short."""
+        raise NotImplementedError(sql[:0] + "migrations run in Database.write")
+
+
+def bound(query: Query, parameters: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:
+    """Return a statement and its values; lists become JSON text, for ``json_each``."""
+    values = query.bind(parameters)
+    return query.sql, tuple([json.dumps(v) if isinstance(v, list | tuple) else v for v in values])
+
+
+def changed(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> int:
+    """Run a statement; return how many rows it changed."""
+    before = connection.total_changes
+    count: int = connection.execute(sql, values).rowcount
+    return count if count >= 0 else connection.total_changes - before  # "with … update" has no rowcount
+
+
+def execute_many(connection: sqlite3.Connection, query: Query, rows: Sequence[object]) -> None:
+    """Run a statement for many rows, as many at once as it can take: each step asks for Python's lock once.
+
+    With a step for each row, the loop's thread and this one would wait for each other's turns most of the time.
+    """
+    if len(rows) == 1 or not query.repeatable:
+        connection.executemany(query.sql, map(query.pick, rows))
+        return
+    at = 0
+    while at < len(rows):
+        # Powers of two: a few statements to prepare, whatever the sizes that come.
+        size = min(_MOST_ROWS, 1 << ((len(rows) - at).bit_length() - 1))
+        values = tuple(chain.from_iterable(map(query.pick, rows[at : at + size])))
+        connection.execute(query.repeated(size), values)
+        at += size

@@ -1,0 +1,78 @@
+"""The table of an MT's states, walked cell by cell: states only move forward, and four of them are the end."""
+
+import itertools
+
+import pytest
+
+from smsgw.domain.messages import NEXT, Event, Status, follow, may_retry, receipt_event
+from smsgw.smpp import status
+
+MOVES = {
+    (Status.QUEUED, Event.ACCEPT): Status.ACCEPTED,
+    (Status.QUEUED, Event.REFUSE): Status.REFUSED,
+    (Status.QUEUED, Event.RETRY): Status.QUEUED,
+    (Status.QUEUED, Event.EXPIRE): Status.EXPIRED,
+    (Status.ACCEPTED, Event.DELIVER): Status.DELIVERED,
+    (Status.ACCEPTED, Event.FAIL): Status.FAILED,
+}
+FINAL = {Status.REFUSED, Status.EXPIRED, Status.DELIVERED, Status.FAILED}
+ORDER = [Status.QUEUED, Status.ACCEPTED, *sorted(FINAL)]
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(Status, Event)))
+def test_every_event_in_every_state(state: Status, event: Event) -> None:
+    assert follow(state, event) is MOVES.get((state, event), state)
+
+
+def test_the_table_knows_every_state() -> None:
+    assert set(NEXT) == set(Status)
+    assert {state for state in Status if not NEXT[state]} == FINAL
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+@pytest.mark.parametrize("event", Event)
+def test_nothing_follows_the_end(state: Status, event: Event) -> None:
+    assert follow(state, event) is state
+
+
+@pytest.mark.parametrize("walk", list(itertools.product(Event, repeat=3)))
+def test_no_walk_goes_back(walk: tuple[Event, ...]) -> None:
+    state = Status.QUEUED
+    for event in walk:
+        after = follow(state, event)
+        assert ORDER.index(after) >= ORDER.index(state)
+        state = after
+
+
+@pytest.mark.parametrize(
+    ("told", "event"),
+    [
+        ("DELIVRD", Event.DELIVER),
+        ("delivrd", Event.DELIVER),
+        ("EXPIRED", Event.FAIL),
+        ("DELETED", Event.FAIL),
+        ("UNDELIV", Event.FAIL),
+        ("REJECTD", Event.FAIL),
+        ("FAILED", Event.FAIL),
+        ("ENROUTE", Event.PROGRESS),
+        ("ACCEPTD", Event.PROGRESS),
+        ("SCHEDLD", Event.PROGRESS),
+        ("UNKNOWN", Event.PROGRESS),
+        ("", Event.PROGRESS),
+        ("BLAH", Event.PROGRESS),
+    ],
+)
+def test_what_receipts_mean(told: str, event: Event) -> None:
+    assert receipt_event(told) is event
+
+
+@pytest.mark.parametrize(
+    "refusal", [status.ESME_RSYSERR, status.ESME_RMSGQFUL, status.ESME_RTHROTTLED, status.ESME_RX_T_APPN]
+)
+def test_a_refusal_that_says_later_may_be_tried_again(refusal: int) -> None:
+    assert may_retry(refusal)
+
+
+@pytest.mark.parametrize("refusal", [0, status.ESME_RINVDSTADR, status.ESME_RSUBMITFAIL, status.ESME_RX_P_APPN, 0x400])
+def test_any_other_is_final(refusal: int) -> None:
+    assert not may_retry(refusal)
