@@ -34,7 +34,6 @@ from smsgw.web.server import Server, create
 
 log = get_logger(__name__)
 
-_SWEEP_S: Final = 60.0
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _INTERNAL: Final = 70  # EX_SOFTWARE
 
@@ -157,12 +156,14 @@ class App:
     async def _sweep(self, receiver: Receiver) -> None:
         while True:
             try:
-                await receiver.sweep()
+                if await receiver.sweep(int(self._configuration.main.node_lease_s * 1000)):
+                    for link in self.links.values():
+                        link.outbox.look_again()
             except SmsgwError as error:
                 if not error.retry:
                     raise
                 log.warning("sweep.put_off", error=str(error))
-            await asyncio.sleep(_SWEEP_S)
+            await asyncio.sleep(self._configuration.main.node_lease_s / 3)
 
     async def _watch(self) -> None:
         """Tell the service manager that the loop turns; it ends a daemon that has stopped turning."""

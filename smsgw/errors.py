@@ -1,19 +1,19 @@
 """Every error that smsgw raises on purpose: whose fault it is, whether to try again, and what the peer is told.
 
-    SmsgwError
-    ├── SettingsError               the administrator's; fix the named file; exit status 78
-    ├── StartError                  the machine's; a port, folder or file that the daemon needs; exit status of its kind
-    ├── SmppError                   the peer's, or ours towards it
-    │   ├── PduError                answerable: one PDU is bad, the session goes on; carries the status to answer with
-    │   ├── FramingError            the stream is lost; the session ends
-    │   └── SessionError            a request that the session's state, or its full window, does not allow; ours
-    ├── TextError                   the text or its bytes cannot be carried or read in the coding named
-    ├── BindError                   the SMSC refused the bind; tried again, slower when it is the password
-    └── StoreError
-        ├── StoreUnavailable        try again later: disk full, locked, server away; peers get a temporary error
-        ├── StoreConflict           a constraint said no; the transaction that tried it is rolled back
-        ├── SchemaError             the database is newer, older or damaged; exit status 65
-        └── StoreBroken             an fsync failed: nothing may be acknowledged any more; the daemon stops, status 74
+SmsgwError
+├── SettingsError               the administrator's; fix the named file; exit status 78
+├── StartError                  the machine's; a port, folder or file that the daemon needs; exit status of its kind
+├── SmppError                   the peer's, or ours towards it
+│   ├── PduError                answerable: one PDU is bad, the session goes on; carries the status to answer with
+│   ├── FramingError            the stream is lost; the session ends
+│   └── SessionError            a request that the session's state, or its full window, does not allow; ours
+├── TextError                   the text or its bytes cannot be carried or read in the coding named
+├── BindError                   the SMSC refused the bind; tried again, slower when it is the password
+└── StoreError
+    ├── StoreUnavailable        try again later: disk full, locked, server away; peers get a temporary error
+    ├── StoreConflict           a constraint said no; the transaction that tried it is rolled back
+    ├── SchemaError             the database is newer, older or damaged; exit status 65
+    └── StoreBroken             an fsync failed: nothing may be acknowledged any more; the daemon stops, status 74
 """
 
 
@@ -38,7 +38,7 @@ class SettingsError(SmsgwError):
 
 
 class StartError(SmsgwError):
-    """The daemon cannot start (or go on) on this machine as it is; the message is one sentence for the administrator."""
+    """The daemon cannot start (or go on) on this machine as it is; the message is one sentence."""
 
     def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)

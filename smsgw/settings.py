@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -67,6 +67,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The main file."""
 
     node: Name = "node1"  # names this daemon among those on one database; keep it the same over restarts
+    node_lease_s: Seconds = 30.0  # silence after which the other nodes take over what this one left
     state_dir: str = ""  # folder for the database and the key; default: $STATE_DIRECTORY, else the file's own folder
     key_file: str = "codes.key"  # relative to the state folder; made at the first start
     stop_timeout_s: Seconds = 15.0  # budget for finishing what is in flight at SIGTERM
@@ -233,17 +234,18 @@ def _convert(raw: dict[str, Any], kind: type[S], file: str, path: str, problems:
             try:
                 good[key] = msgspec.convert(value, field.type)
             except msgspec.ValidationError as error:
-                problems.append(f"{file}: {where}: {_sentence(key, error)}")
+                problems.append(f"{file}: {where}: {_sentence(key, field.type, error)}")
     for name, field in fields.items():
         if field.required and name not in raw:
             problems.append(f"{file}: {path}{name}: missing; it must be set")
     return kind(**good) if len(problems) == before else None
 
 
-def _sentence(key: str, error: msgspec.ValidationError) -> str:
+def _sentence(key: str, kind: object, error: msgspec.ValidationError) -> str:
     what = str(error).split(" - at ", maxsplit=1)[0]
     what = what[0].lower() + what[1:]
-    return f"{what}; allowed: {ALLOWED[key]}" if key in ALLOWED else what
+    words = ", ".join(f'"{word}"' for word in get_args(kind)) if get_origin(kind) is Literal else ALLOWED.get(key)
+    return f"{what}; allowed: {words}" if words else what
 
 
 def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:

@@ -123,7 +123,7 @@ class Phones:
         """Return the phone that belongs to the cookie's secret, if it is still switched on."""
         phone = self._by_key.get(key)
         if phone is not None:
-            pass
+            self._by_key.move_to_end(key)
         return phone
 
     def switch_on(self) -> tuple[str, Phone] | None:

@@ -14,6 +14,7 @@ from smsgw.app import App
 from smsgw.demo.site import Offer, create_site
 from smsgw.demo.throwaway import Occasion, write
 from smsgw.domain import catalog
+from smsgw.domain.codes import DIGITS, LETTERS
 from smsgw.errors import StartError
 from smsgw.kit.clock import SystemClock
 from smsgw.simulator.smsc import Smsc, SmscSettings
@@ -22,9 +23,11 @@ from smsgw.store.opening import bring_up_to_date
 SHORT_CODE: Final = "1234"
 KEYWORD: Final = "SUN"
 SERVICE: Final = "sunrise"
-TITLE: Final = "Sunrise Weather"
+TITLE: Final = "Firstlight"
 PRICE: Final = "€1.20"
-REPLY: Final = "{service}: your access code is {code}. Valid until {valid_until} UTC. {price} was charged."
+REPLY: Final = "{service}: your code is {code}. It opens the forecast until {valid_until} UTC. {price} was charged."
+LENGTH: Final = 8
+CODE_PATTERN: Final = rf"\b[{DIGITS}{LETTERS}]{{{LENGTH}}}\b"
 _PORT_TAKEN: Final = 69  # EX_UNAVAILABLE
 
 
@@ -60,7 +63,8 @@ async def open_demo(places: Places, stack: AsyncExitStack) -> tuple[App, str]:
         verify_url=f"http://{places.host}:{verify}/v/{SERVICE}",
         site_url=site_url,
     )
-    await _serve(create_site(smsc=smsc, offer=offer), places.host, page, stack)
+    site = create_site(smsc=smsc, offer=offer, code_pattern=CODE_PATTERN)
+    await _serve(site, places.host, page, stack)
     return app, site_url
 
 
@@ -81,6 +85,7 @@ async def _configuration(
                 service=SERVICE,
                 title=TITLE,
                 price=PRICE,
+                length=LENGTH,
             )
         )
     except OSError as error:

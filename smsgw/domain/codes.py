@@ -21,7 +21,6 @@ ALPHABETS = {"digits": DIGITS, "letters": LETTERS, "both": DIGITS + LETTERS}
 MAX_TYPED = 64  # longer input cannot be a code (at most 16 characters and some separators)
 
 
-
 def _drawing(alphabet: str) -> tuple[bytes, bytes]:
     """Return the character that each random byte stands for, and the bytes that would favour the first characters."""
     size = len(alphabet)

@@ -127,7 +127,7 @@ class Verifier:
         ports = self._ports
         now_ms = ports.clock.now_ms()
         lookups = [ports.vault.lookup(visit.service, codes.canonical(visit.typed)) for visit in visits]
-        ids = [ports.ids.new("att") for _ in visits]  # here: the body may run in the store's own thread
+        ids = [ports.ids.new("att") for _ in visits]
 
         async def body(transaction: Transaction) -> list[Attempt]:
             found = await store.find(transaction, sorted(set(lookups)))

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from smsgw.domain import joining, repeats
 from smsgw.flows import access, drafts, receipts
@@ -17,10 +17,9 @@ from smsgw.flows.drafts import Arrival, Draft, Verdict
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
-from smsgw.kit.ids import IdMaker
 from smsgw.kit.logs import get_logger
 from smsgw.smpp.receipt import is_receipt
-from smsgw.store import mos, mts, sessions
+from smsgw.store import mos, mts, nodes, sessions
 from smsgw.store.database import Transaction
 from smsgw.store.mos import Absorbed, Joined
 from smsgw.store.receipts import ReceiptRow
@@ -79,8 +78,6 @@ class Receiver:
 
     def __init__(self, ports: Ports, catalog: Catalog, send: Callable[[Sequence[Outgoing]], None]) -> None:
         self._ports = ports
-        # For the body of a transaction, which may run in the store's own thread: ids are made in one thread only.
-        self._inside = structs.replace(ports, ids=IdMaker(ports.clock, ports.random_bytes))
         self._catalog = catalog
         self._send = send
         self._batch: Batch[Item, None] = Batch(
@@ -115,15 +112,38 @@ class Receiver:
                 doubted = await self._end_session(transaction, session, link, now_ms)
                 log.warning("session.recovered", session=session, link=link, doubted=doubted)
 
-    async def sweep(self) -> None:
-        """Store the doubts that no batch has taken along yet, and forget those that are too old."""
-        now_ms = self._ports.clock.now_ms()
+    async def sweep(self, lease_ms: int) -> int:
+        """Say that this node lives; store the doubts that no batch has taken along yet, and forget those too old.
+
+        Args:
+            lease_ms: other nodes that were silent for longer are dead; what they left is taken over.
+
+        Returns:
+            How many messages were taken over; they wait in the store to be sent.
+        """
+        ports = self._ports
+        now_ms = ports.clock.now_ms()
+        taken = 0
         async with self._turn:
             doubts = dict(self._doubts)
-            async with self._ports.database.write() as transaction:
+            async with ports.database.write() as transaction:
+                await nodes.beat(transaction, ports.node, now_ms)
                 await self._store_doubts(transaction, doubts, now_ms)
                 await mos.forget_doubts(transaction, now_ms)
+                for node in await nodes.silent(transaction, ports.node, now_ms - lease_ms):
+                    if await nodes.bury(transaction, node, now_ms - lease_ms):
+                        taken += await self._take_over(transaction, node, now_ms)
             self._settle_doubts(doubts)
+        return taken
+
+    async def _take_over(self, transaction: Transaction, node: str, now_ms: int) -> int:
+        """Claim what a dead node left queued, and doubt what it had not proven."""
+        doubted = 0
+        for session, link in await sessions.left_open(transaction, node):
+            doubted += await self._end_session(transaction, session, link, now_ms)
+        claimed = await nodes.claim_messages(transaction, self._ports.node, node)
+        log.warning("node.taken_over", dead=node, doubted=doubted, queued=claimed)
+        return claimed
 
     async def close(self) -> None:
         """Finish what waits."""
@@ -271,7 +291,7 @@ class Receiver:
                 answers += decision.answers
             else:
                 issued.append(decision.issued)
-        for one_issued in await access.issue(self._inside, transaction, issued, now_ms):
+        for one_issued in await access.issue(self._ports, transaction, issued, now_ms):
             answers += one_issued.answer
         await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
         await mts.insert(transaction, [one.row for one in answers])
@@ -326,7 +346,7 @@ class Receiver:
         """Return the draft of a long message, under the id of the part that completed it."""
         arrival = last.arrival
         text = drafts.joined_text(body, arrival.pdu.data_coding, self._catalog.links[arrival.link])
-        decision = drafts.decide(self._inside, self._catalog, arrival, text, now_ms)
+        decision = drafts.decide(self._ports, self._catalog, arrival, text, now_ms)
         return Draft(arrival=arrival, incoming=last.incoming, decision=decision)
 
 

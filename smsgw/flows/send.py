@@ -204,6 +204,10 @@ class Outbox:
                 log.warning("mt.read_back_failed", link=self._link, error=str(error))
                 await asyncio.sleep(_READ_AGAIN_S)
 
+    def look_again(self) -> None:
+        """Hear that the store may have messages that are not held."""
+        self._more.set()
+
     async def _read_back(self) -> None:
         """Hold what is queued in the store, oldest first, up to the capacity."""
         self._more.clear()

@@ -128,7 +128,7 @@ def _choose(stream: TextIO, environ: Mapping[str, str]) -> Destination:
 
 
 class _Writer:
-    """Writes lines to a stream: at the end of the loop's turn, with one call for all of the turn; outside of it at once.
+    """Writes lines to a stream: in a loop, at the end of its turn with one call for all of them; elsewhere at once.
 
     A transaction of a hundred messages has hundreds of lines, and a system call for each would cost more than the line.
     """

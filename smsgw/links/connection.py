@@ -2,16 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from smsgw.errors import BindError, PduError, SmsgwError, StoreBroken, StoreError
+from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
-from smsgw.flows.drafts import Arrival
 from smsgw.flows.receive import Receiver, SessionEnded, SessionStarted
 from smsgw.flows.send import Outbox
 from smsgw.kit.limits import TokenBucket
@@ -21,6 +20,9 @@ from smsgw.settings import LinkSettings
 from smsgw.smpp import events, pdus, status
 from smsgw.smpp.session import Session, SessionSettings
 from smsgw.store.sessions import SessionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = get_logger(__name__)
 

@@ -49,6 +49,7 @@ class Link:
         )
         self._live: dict[str, Connection] = {}
         self._stopping = False
+        self._waking = False
 
     @property
     def bound(self) -> bool:
@@ -102,7 +103,16 @@ class Link:
         return False
 
     def _wake(self) -> None:
-        for connection in self._live.values():
+        """Have the binds send, once for all that wake them in this turn of the loop."""
+        if not self._waking:
+            self._waking = True
+            # One turn later, so that the acknowledgements of the messages that cause an answer are written before it.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._pump)
+
+    def _pump(self) -> None:
+        self._waking = False
+        for connection in tuple(self._live.values()):
             connection.pump()
 
     async def stop(self, deadline_s: float) -> None:

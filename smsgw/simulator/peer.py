@@ -142,8 +142,6 @@ class Peer:
     def _on_events(self, events: list[Event]) -> None:
         """Deal with what happened. Lost is not looked at: all that is left in ``_sent`` at the end is lost."""
         for event in events:
-            if self._over:
-                return
             if isinstance(event, Received):
                 self._on_request(event.request)
             elif isinstance(event, Answered):
@@ -167,9 +165,9 @@ class Peer:
         self._owner.gone(self)
 
     def _on_answer(self, response: Pdu) -> None:
-        self._owner.show(self.number, sent=False, pdu=response, sequence_number=response.sequence_number)
         if self._drops():
             return
+        self._owner.show(self.number, sent=False, pdu=response, sequence_number=response.sequence_number)
         delivery = self._sent.pop(response.sequence_number, None)
         if delivery is None:
             return
@@ -182,9 +180,9 @@ class Peer:
             self._owner.deliveries.answered(delivery, command_status, now_ms)
 
     def _on_request(self, request: Pdu) -> None:
-        self._owner.show(self.number, sent=False, pdu=request, sequence_number=request.sequence_number)
         if self._drops():
             return
+        self._owner.show(self.number, sent=False, pdu=request, sequence_number=request.sequence_number)
         if isinstance(request, AnyBind):
             self._on_bind(request)
         elif isinstance(request, SubmitSm | DataSm):
@@ -225,6 +223,7 @@ class Peer:
         return response
 
     def _drops(self) -> bool:
+        """Whether this PDU comes too late: the connection breaks instead of taking it, or is over already."""
         if self._owner.mischief.drops():
             self._over = True
             self.wire.abort()

@@ -106,8 +106,8 @@ class SqliteThread:
         def guarded(connection: sqlite3.Connection) -> T:
             try:
                 return job(connection)
-            except sqlite3.Error as error:
-                fault = mapped(error)
+            except (sqlite3.Error, StoreBroken) as error:
+                fault = mapped(error) if isinstance(error, sqlite3.Error) else error
                 if isinstance(fault, StoreBroken):  # told from here, as the task that asked may be cancelled
                     loop.call_soon_threadsafe(self._on_broken, fault)
                 raise fault from None

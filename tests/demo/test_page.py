@@ -40,6 +40,13 @@ def chromium() -> None:
 @asynccontextmanager
 async def browsing(one: Shop, size: tuple[int, int] = DESKTOP, expected: str = "") -> AsyncIterator[Page]:
     """Show the demo; whatever the browser complains about fails the test, unless it is expected."""
+    async with browsing_at(one.url, size, expected) as page:
+        yield page
+
+
+@asynccontextmanager
+async def browsing_at(url: str, size: tuple[int, int] = DESKTOP, expected: str = "") -> AsyncIterator[Page]:
+    """Show a page."""
     complaints: list[str] = []
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
@@ -47,7 +54,7 @@ async def browsing(one: Shop, size: tuple[int, int] = DESKTOP, expected: str = "
         page.set_default_timeout(10_000)
         page.on("console", lambda line: complaints.append(line.text) if line.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        await page.goto(one.url)
+        await page.goto(url)
         try:
             yield page
         finally:

@@ -298,6 +298,22 @@ async def test_tabs_that_were_closed_do_not_count_and_leave_no_trace(
     assert caplog.records == []
 
 
+async def test_a_change_for_a_browser_that_has_just_gone_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(site_module, "LOOK_S", 60)
+    async with shop() as one, visitor(one) as session:
+        response = await session.get("/phone/events")
+        await Events(response).until(lambda seen: seen.binds)
+        response.close()
+        await asyncio.sleep(0.1)
+        one.smsc.drop()
+        await asyncio.sleep(0.1)
+        async with session.get("/phone/events") as response:
+            await Events(response).until(lambda seen: seen.wire)
+    assert caplog.records == []
+
+
 async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site_module, "BODY_TIMEOUT_S", 0.05)
     never = asyncio.Event()

@@ -207,13 +207,13 @@ tags = st.sampled_from([0x1401, tlvs.MESSAGE_PAYLOAD, *sar(0, 0, 0)])
     st.dictionaries(tags, st.binary(max_size=20)),
     st.integers(0, 255),
     st.integers(0, 255),
-    st.booleans(),
+    st.sampled_from([DeliverSm, DataSm]),
 )
 def test_no_content_is_an_error(
-    message: bytes, given: dict[int, bytes], esm_class: int, data_coding: int, data_sm: bool
+    message: bytes, given: dict[int, bytes], esm_class: int, data_coding: int, kind: type
 ) -> None:
     pdu: DeliverSm | DataSm = deliver(message, tlvs=given, esm_class=esm_class, data_coding=data_coding)
-    if data_sm:
+    if kind is DataSm:
         pdu = DataSm(tlvs=given, esm_class=esm_class, data_coding=data_coding)
     told = read(pdu, "north", WITH_ID)
     assert (told.part is None) == (told.part_key is None)

@@ -32,7 +32,7 @@ BYTE_ORDER_MARK = "\ufeff"
         (f"{ZERO_WIDTH_SPACE}sun{ZERO_WIDTH_SPACE} 1", "SUN"),
         ("слънце", fold("СЛЪНЦЕ")),
         ("☀", "☀"),
-        ("ＳＵＮ", "SUN"),
+        ("".join(chr(ord(letter) + 0xFEE0) for letter in "SUN"), "SUN"),
         ("\N{NO-BREAK SPACE}sun", "SUN"),
     ],
 )

@@ -10,8 +10,6 @@ def test_these_are_phones(address: str) -> None:
     assert is_phone(address)
 
 
-@pytest.mark.parametrize(
-    "address", ["", "+", "1234", "123456", "+12345", "MTel", "Info24x7x7", "8812 34567", "٠١٢٣٤٥٦٧٨"]
-)
+@pytest.mark.parametrize("address", ["", "+", "1234", "123456", "+12345", "MTel", "Info24x7x7", "8812 345", "٠١٢٣٤٥٦٧"])
 def test_these_are_not(address: str) -> None:
     assert not is_phone(address)

@@ -14,6 +14,7 @@ import msgspec
 
 from smsgw.errors import StoreBroken, StoreError
 from smsgw.store import migrate
+from smsgw.store.database import Transaction
 from smsgw.store.queries import load
 from smsgw.store.sqlite import SqliteDatabase, SqliteLimits
 
@@ -34,6 +35,13 @@ async def answer(database: SqliteDatabase, broken: asyncio.Event, words: list[st
         case ["put", *names]:
             async with database.write() as transaction:
                 await transaction.executemany("things.insert", [Thing(id=name) for name in names])
+            return "ok"
+        case ["do", *names]:
+
+            async def body(transaction: Transaction) -> None:
+                await transaction.executemany("things.insert", [Thing(id=name) for name in names])
+
+            await database.transact(body)
             return "ok"
         case ["get"]:
             async with database.read() as reader:

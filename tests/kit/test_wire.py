@@ -32,6 +32,7 @@ class Toy:
     def __init__(self) -> None:
         self.wants_reading = True
         self.output = b""
+        self.taken = 0
         self.deadline: int | None = None
         self.ticks: list[int] = []
 
@@ -39,6 +40,7 @@ class Toy:
         return [data.decode()] if data else []
 
     def take_output(self) -> bytes:
+        self.taken += 1
         output, self.output = self.output, b""
         return output
 
@@ -129,8 +131,10 @@ def test_what_is_sent_in_one_turn_is_written_once() -> None:
             bench.session.output += pdu
             bench.wire.send_soon()
         assert bench.transport.written == []
+        taken = bench.session.taken
         await turn()
         assert bench.transport.written == [b"one two three"]
+        assert bench.session.taken == taken + 1
 
     run(test())
 

@@ -165,6 +165,7 @@ def test_a_message_waits_until_somebody_is_bound_who_takes_messages() -> None:
             await asyncio.sleep(100)
             assert not promise.done()
             receiver = await Gateway().connect(one.port, "receiver")
+            await asyncio.wait_for(one.smsc.until_bound(), 1)
             assert await promise == 0
             assert (texts(transmitter), texts(receiver)) == ([], [b"CODE"])
             assert sorted(bind.kind for bind in one.smsc.binds) == ["receiver", "transmitter"]

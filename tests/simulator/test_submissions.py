@@ -71,6 +71,12 @@ def test_parts_of_two_phones_do_not_mix() -> None:
     assert [message.text for message in messages] == ["b" * 200, "a" * 200]
 
 
+def test_parts_of_two_messages_to_one_phone_do_not_mix() -> None:
+    first, second = parts("a" * 200), parts("b" * 200, reference=8)
+    messages = add(first[0], second[0], second[1], first[1])
+    assert [message.text for message in messages] == ["b" * 200, "a" * 200]
+
+
 def test_a_part_that_comes_again_counts_once() -> None:
     first, second = parts("a" * 200)
     [message] = add(first, first, second)

@@ -1,6 +1,7 @@
 """The contract of the store's seam: what holds on SQLite holds on PostgreSQL, and the other way round."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from smsgw.errors import StoreConflict, StoreUnavailable
-from smsgw.store.database import Database, Row, to_the_end
+from smsgw.store.database import Database, Row, Transaction, to_the_end
 from tests.servers.engines import Engine
 
 CONTRACT: Final = Path(__file__).parent / "contract"
@@ -292,6 +293,90 @@ async def test_many_readers_take_turns(engine: Engine) -> None:
         assert await asyncio.gather(*(ids(database) for _ in range(40))) == [["a"]] * 40
 
 
+# --- a body in one go -----------------------------------------------------------------------------------------------
+
+
+def inserting(*names: str) -> Callable[[Transaction], Coroutine[object, object, list[Row]]]:
+    async def body(transaction: Transaction) -> list[Row]:
+        await transaction.executemany("things.insert", [Thing(id=name) for name in names])
+        return await transaction.fetch("things.all")
+
+    return body
+
+
+async def test_a_body_is_committed_and_gives_its_result(engine: Engine) -> None:
+    async with opened(engine) as database:
+        assert await database.transact(inserting("a", "b")) == [("a", 1), ("b", 1)]
+        assert await ids(database) == ["a", "b"]
+
+
+async def test_a_body_may_do_all_that_a_block_may(engine: Engine) -> None:
+    async def body(transaction: Transaction) -> tuple[object, ...]:
+        await transaction.execute("things.insert", id="b", size=5, picture=None)
+        return (
+            await transaction.fetch("lists.ids", ids=["a", "b"]),
+            await transaction.execute("things.grow", id="a", size=1, by=1),
+            await transaction.execute("things.grow_with", size=5, by=1),
+            await transaction.fetch_one("things.take", id="b"),
+            await transaction.fetch_one("things.take", id="b"),
+        )
+
+    async with opened(engine) as database:
+        await insert(database, "a")
+        assert await database.transact(body) == ([("a",), ("b",)], 1, 1, (6,), None)
+
+
+async def test_an_error_in_a_body_undoes_it(engine: Engine) -> None:
+    async def body(transaction: Transaction) -> None:
+        await transaction.executemany("things.insert", [Thing(id="b")])
+        raise LookupError
+
+    async with opened(engine) as database:
+        await insert(database, "a")
+        with pytest.raises(LookupError):
+            await database.transact(body)
+        with pytest.raises(StoreConflict):
+            await database.transact(inserting("b", "a"))
+        assert await ids(database) == ["a"]
+        await database.transact(inserting("c"))
+
+
+async def test_bodies_take_turns_with_blocks(engine: Engine) -> None:
+    async with opened(engine) as database:
+        await asyncio.gather(
+            *(database.transact(inserting(f"body {number}")) for number in range(9)),
+            *(insert(database, f"block {number}") for number in range(9)),
+        )
+        assert len(await ids(database)) == 18
+
+
+async def test_a_body_has_a_deadline(engine: Engine) -> None:
+    async def body(transaction: Transaction) -> None:
+        await transaction.execute("things.insert", id="a", size=1, picture=None)
+        await transaction.fetch("lists.endless")
+
+    async with opened(engine, statement_ms=50) as database:
+        with pytest.raises(StoreUnavailable):
+            await database.transact(body)
+        await database.transact(inserting("b"))
+        assert await ids(database) == ["b"]
+
+
+# --- what a snapshot may not do -------------------------------------------------------------------------------------
+
+
+async def test_a_snapshot_changes_nothing(engine: Engine) -> None:
+    async def take() -> None:
+        async with database.read() as reader:
+            await reader.fetch("things.take", id="a")
+
+    async with opened(engine) as database:
+        await insert(database, "a")
+        with pytest.raises(StoreUnavailable):
+            await take()
+        assert await ids(database) == ["a"]
+
+
 # --- deadlines ------------------------------------------------------------------------------------------------------
 
 
@@ -329,26 +414,34 @@ async def test_a_writer_does_not_wait_for_ever_for_another(engine: Engine) -> No
 # --- cancellation ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_task_may_be_cancelled_at_any_moment(engine: Engine) -> None:
+async def by_block(database: Database, *names: str) -> None:
+    async with database.write() as transaction:
+        await transaction.fetch("things.all")
+        await transaction.execute("things.insert", id=names[0], size=1, picture=None)
+        await transaction.executemany("things.insert", [Thing(id=name) for name in names[1:]])
+
+
+async def by_body(database: Database, *names: str) -> None:
+    await database.transact(inserting(*names))
+
+
+@pytest.mark.parametrize("way", [by_block, by_body])
+async def test_a_task_may_be_cancelled_at_any_moment(
+    engine: Engine, way: Callable[..., Coroutine[object, object, None]]
+) -> None:
     """Cancel at every turn of the event loop that the transaction takes: it is there whole, or not at all."""
-
-    async def work(mark: str) -> None:
-        async with database.write() as transaction:
-            await transaction.fetch("things.all")
-            await transaction.execute("things.insert", id=f"{mark} 1", size=1, picture=None)
-            await transaction.executemany("things.insert", [Thing(id=f"{mark} 2")])
-
     async with opened(engine) as database:
         expected: list[str] = []
         turns = 0
         while True:
-            task = asyncio.create_task(work(f"{turns:06}"))
+            names = [f"{turns:06} {part}" for part in "123"]
+            task = asyncio.create_task(way(database, *names))
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
             [outcome] = await asyncio.gather(task, return_exceptions=True)
-            found = [name for name in await ids(database) if name.startswith(f"{turns:06}")]
-            assert found in ([], [f"{turns:06} 1", f"{turns:06} 2"])
+            found = [name for name in await ids(database) if name in names]
+            assert found in ([], names)
             expected += found
             if not task.cancelled():
                 assert outcome is None

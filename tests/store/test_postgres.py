@@ -123,6 +123,16 @@ async def test_of_two_that_wait_for_each_other_one_may_try_again(postgres_dsn: s
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "StoreUnavailable"]
 
 
+async def test_a_row_that_another_holds_is_waited_for_only_so_long(postgres_dsn: str) -> None:
+    async with opened(postgres_dsn, PostgresLimits(lock_wait_ms=30)) as database:
+        await put(database, "a")
+        async with database.write() as first:
+            await first.execute("things.grow", id="a", size=1, by=1)
+            with pytest.raises(StoreUnavailable, match="55P03"):
+                async with database.write() as second:
+                    await second.execute("things.grow", id="a", size=1, by=1)
+
+
 async def test_there_are_only_so_many_connections(postgres_dsn: str) -> None:
     async with opened(postgres_dsn, PostgresLimits(connections=1, connect_ms=500)) as database:
         async with database.write():
@@ -294,8 +304,9 @@ async def test_a_server_that_goes_dumb_is_given_up(
     limits = PostgresLimits(statement_ms=200)
     async with Wire(tmp_path, postgres_server) as wire, opened(wire.dsn(postgres_dsn), limits) as database:
         wire.commit = "is swallowed"
-        with pytest.raises(StoreUnavailable, match="not known whether"):
-            await put(database, "a")
+        async with asyncio.timeout(2):  # without giving up, its pool would wait as long as for a new connection
+            with pytest.raises(StoreUnavailable, match="not known whether"):
+                await put(database, "a")
         wire.commit = "passes"
         await put(database, "b")
         assert await names(database) == ["b"]

@@ -16,6 +16,7 @@ import pytest
 
 from smsgw.errors import StartError, StoreBroken, StoreConflict, StoreUnavailable
 from smsgw.store import migrate
+from smsgw.store.database import Transaction
 from smsgw.store.queries import Queries, load
 from smsgw.store.sqlite import SqliteDatabase, SqliteLimits
 from smsgw.store.sqlite_thread import mapped
@@ -177,6 +178,20 @@ async def test_a_writer_that_never_rests_waits_when_the_log_is_long(path: Path, 
     assert len(stored(path)) == 2_500
 
 
+async def test_what_is_committed_during_a_move_is_moved_after_it(path: Path, queries: Queries) -> None:
+    async with opened(path, queries, SqliteLimits(move_every=20)) as database:
+        may_go_on = threading.Event()
+        held = asyncio.create_task(database._log._thread.run(lambda _: may_go_on.wait(30), 60_000))
+        await asyncio.sleep(0)
+        for number in range(20):
+            await put(database, f"{number:02}")
+        assert database._log._waiting >= 20
+        may_go_on.set()
+        assert await held
+        await database._log.settle()
+        assert database._log._waiting < 20
+
+
 async def test_the_end_leaves_one_file(path: Path, queries: Queries) -> None:
     async with opened(path, queries) as database:
         await put(database, "a")
@@ -204,6 +219,63 @@ async def test_a_cancelled_commit_is_known_when_the_task_ends(path: Path, querie
         held = asyncio.create_task(database._writer.run(lambda _: may_go_on.wait(30), 60_000))
         await asyncio.sleep(0)
         task = asyncio.create_task(put(database, "a"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+            task.cancel()
+        assert not task.done()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert stored(path) == ["a"]
+        assert await held
+
+
+@pytest.mark.parametrize("way", ["block", "body"])
+async def test_what_is_committed_while_the_disk_breaks_is_not_acknowledged(
+    path: Path, queries: Queries, way: str
+) -> None:
+    """The move of the log may meet the error while COMMIT is under way."""
+
+    async def body(transaction: Transaction) -> None:
+        await transaction.execute("things.insert", id="a", size=1, picture=None)
+
+    async with opened(path, queries) as database:
+        may_go_on = threading.Event()
+        held = asyncio.create_task(database._writer.run(lambda _: may_go_on.wait(30), 60_000))
+        await asyncio.sleep(0)
+        task = asyncio.create_task(put(database, "a") if way == "block" else database.transact(body))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        database._health.fail(StoreBroken("as the log's move says it"))
+        may_go_on.set()
+        with pytest.raises(StoreBroken):
+            await task
+        assert await held
+
+
+async def test_a_body_that_waits_for_something_else_is_refused(path: Path, queries: Queries) -> None:
+    """Nobody would wake it: it runs in the connection's thread, where there is no loop."""
+
+    async def body(transaction: Transaction) -> None:
+        await transaction.execute("things.insert", id="a", size=1, picture=None)
+        await asyncio.sleep(0)
+
+    async with opened(path, queries) as database:
+        with pytest.raises(RuntimeError, match="nothing but its transaction"):
+            await database.transact(body)
+        await put(database, "b")
+    assert stored(path) == ["b"]
+
+
+async def test_a_cancelled_body_is_known_when_the_task_ends(path: Path, queries: Queries) -> None:
+    async def body(transaction: Transaction) -> None:
+        await transaction.execute("things.insert", id="a", size=1, picture=None)
+
+    async with opened(path, queries) as database:
+        may_go_on = threading.Event()
+        held = asyncio.create_task(database._writer.run(lambda _: may_go_on.wait(30), 60_000))
+        await asyncio.sleep(0)
+        task = asyncio.create_task(database.transact(body))
         for _ in range(5):
             await asyncio.sleep(0)
             task.cancel()
@@ -345,29 +417,33 @@ def writing(path: Path, disk: FaultyDisk, *, move_every: int = 4_000) -> Iterato
             process.kill()
 
 
+@pytest.mark.parametrize("put", ["put", "do"])
 @pytest.mark.parametrize("after", [0, 1, 3, 7])
-def test_a_full_disk_is_unavailable_and_then_all_is_well_again(path: Path, tmp_path: Path, after: int) -> None:
+def test_a_full_disk_is_unavailable_and_then_all_is_well_again(
+    path: Path, tmp_path: Path, after: int, put: str
+) -> None:
     """The transaction is some ten writes long; it fails at the first, or after a few."""
     disk = FaultyDisk.build(tmp_path, pattern="*/smsgw.db*")
     with writing(path, disk) as writer:
-        assert writer.say("put a b") == "ok"
+        assert writer.say(f"{put} a b") == "ok"
         disk.fail(f"full {after}")
-        assert writer.say("put c d e") == "StoreUnavailable"
-        assert writer.say("put f") == "StoreUnavailable"
+        assert writer.say(f"{put} c d e") == "StoreUnavailable"
+        assert writer.say(f"{put} f") == "StoreUnavailable"
         assert writer.say("get") == "2", "what is there can be read"
         disk.heal()
-        assert writer.say("put g") == "ok"
-        assert writer.say("put c") == "ok", "nothing of the failed transaction is in the way"
+        assert writer.say(f"{put} g") == "ok"
+        assert writer.say(f"{put} c") == "ok", "nothing of the failed transaction is in the way"
         assert writer.say("get") == "4"
     assert stored(path) == ["a", "b", "c", "g"]
 
 
-def test_a_full_disk_and_then_a_crash_lose_nothing(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("put", ["put", "do"])
+def test_a_full_disk_and_then_a_crash_lose_nothing(path: Path, tmp_path: Path, put: str) -> None:
     disk = FaultyDisk.build(tmp_path, pattern="*/smsgw.db*")
     with writing(path, disk) as writer:
-        assert writer.say("put a b") == "ok"
+        assert writer.say(f"{put} a b") == "ok"
         disk.fail("full 3")
-        assert writer.say("put c d e") == "StoreUnavailable"
+        assert writer.say(f"{put} c d e") == "StoreUnavailable"
     assert stored(path) == ["a", "b"]
 
 
@@ -382,14 +458,16 @@ def test_a_disk_that_is_full_for_the_move_of_the_log_stops_no_commit(path: Path,
     assert stored(path) == ["a", "b", "c", "d"]
 
 
-def test_after_a_failed_fsync_nothing_is_acknowledged(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("put", ["put", "do"])
+def test_after_a_failed_fsync_nothing_is_acknowledged(path: Path, tmp_path: Path, put: str) -> None:
     disk = FaultyDisk.build(tmp_path, pattern="*/smsgw.db*")
     with writing(path, disk) as writer:
-        assert writer.say("put a") == "ok"
+        assert writer.say(f"{put} a") == "ok"
         disk.fail("fsync")
-        assert writer.say("put b") == "StoreBroken"
+        assert writer.say(f"{put} b") == "StoreBroken"
         disk.heal()
-        assert writer.say("put c") == "StoreBroken", "a later fsync would succeed, and mean nothing"
+        for again in ("put", "do"):
+            assert writer.say(f"{again} c") == "StoreBroken", "a later fsync would succeed, and mean nothing"
         assert writer.say("get") == "1"
         assert writer.end() == "told 1"
     assert "a" in stored(path)

@@ -22,7 +22,7 @@ Table = Mapping[str, Any]
 PATIENCE_S: Final = 20.0
 SERVICE: Final[Table] = {
     "short_code": SHORT_CODE,
-    "keywords": ["SUN"],
+    "keywords": ["SUN", "СЛЪНЦЕ"],
     "reply": "Your code is {code}",  # the code is the last word: peers that know nothing of us find it
     "success_url": "http://shop.example/in",
     "expired_url": "http://shop.example/over",

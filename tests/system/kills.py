@@ -187,7 +187,9 @@ class Campaign:
         """Tell what happened to the messages of a number."""
         mos = [mo for mo in self.mos if mo.source == number]
         told = [f"sent {len(mos)} times, delivered {[mo.deliveries for mo in mos]} times"]
-        told += map(str, await self._books.rows(f"select id, session, status, whole from mos where source = '{number}'"))
+        told += map(
+            str, await self._books.rows(f"select id, session, status, whole from mos where source = '{number}'")
+        )
         return "\n".join(told)
 
 

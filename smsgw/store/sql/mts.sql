@@ -15,3 +15,7 @@ from mts where status = 'queued' and link = :link and node = :node and id > :aft
 -- Try again later.
 update mts set not_before_ms = :not_before_ms, tries = :tries, command_status = :command_status
 where id = :id and status = 'queued';
+
+-- name: claim!
+-- A node takes over what another left.
+update mts set node = :node where status = 'queued' and node = :from_node;

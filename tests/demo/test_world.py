@@ -1,0 +1,81 @@
+"""The demo as `smsgw demo` starts it: the real daemon between the phone and the paid page, in a real browser."""
+
+import asyncio
+import signal
+import sqlite3
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from smsgw.demo.world import Places, open_demo
+from smsgw.errors import StartError
+from tests.demo.test_page import browsing_at, chromium  # noqa: F401 - chromium is a fixture
+
+pytestmark = pytest.mark.peers
+
+
+def places(folder: Path) -> Places:
+    return Places(folder=folder, host="127.0.0.1", port=0, verify_port=0)
+
+
+async def test_a_newcomer_buys_access_from_the_real_gateway(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        _, url = await open_demo(places(tmp_path), stack)
+        page = await stack.enter_async_context(browsing_at(url))
+        await expect(page.locator("#link")).to_have_text("Operator link: bound as transceiver")
+        await page.get_by_role("button", name="Send SUN to 1234").click()
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await page.get_by_role("button", name="Use code").click()
+        await page.get_by_role("button", name="Open the forecast").click()
+        await page.wait_for_url("**/paid")
+        await expect(page.get_by_text("Access granted")).to_be_visible()
+    with sqlite3.connect(tmp_path / "state" / "smsgw.db") as database:
+        assert database.execute("select outcome from attempts").fetchall() == [("success",)]
+        assert database.execute("select status from mts").fetchall() == [("accepted",)]
+    database.close()
+
+
+async def test_a_wrong_keyword_is_answered_with_the_right_one(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        _, url = await open_demo(places(tmp_path), stack)
+        page = await stack.enter_async_context(browsing_at(url))
+        await page.get_by_label("Text message to 1234").fill("moon")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.get_by_text("Please send SUN to 1234.")).to_be_visible()
+
+
+async def test_the_demo_can_be_started_again_in_its_folder(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with AsyncExitStack() as stack:
+            await open_demo(places(tmp_path), stack)
+
+
+async def test_a_taken_port_is_one_sentence_and_leaves_nothing_running(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        _, url = await open_demo(places(tmp_path / "first"), stack)
+        taken = int(url.rpartition(":")[2])
+        async with AsyncExitStack() as second:
+            with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1:{taken}.*--port"):
+                await open_demo(Places(folder=tmp_path / "second", host="127.0.0.1", port=taken, verify_port=0), second)
+
+
+async def test_the_command_says_where_to_look_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "smsgw", "demo", "--folder", str(tmp_path), "--port", "0", "--verify-port", "0"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    seen = b""
+    async with asyncio.timeout(30):
+        while b"Ctrl+C" not in seen:
+            line = await process.stdout.readline()
+            assert line, "the demo ended early"
+            seen += line
+        process.send_signal(signal.SIGINT)
+        _, errors = await process.communicate()
+    assert b"Open  http://127.0.0.1:" in seen
+    assert process.returncode == 0, errors

@@ -1,0 +1,176 @@
+"""What is sold: services made ready, the answers they give, and every sentence that says what is wrong with one."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from smsgw.domain import catalog, codes
+from smsgw.domain.catalog import build, problems, reply, reply_segments
+from smsgw.settings import Answers, Configuration, LinkSettings, ServiceSettings, Settings
+
+SERVICE = ServiceSettings(
+    short_code="1234",
+    keywords=["SUN"],
+    reply="{service}: {code}, {valid_until}, {uses}, {price}, {support}",
+    success_url="https://x.example/",
+    expired_url="https://x.example/",
+    invalid_url="https://x.example/",
+    title="Sun",
+    price="2.40 EUR",
+    support="help@x.example",
+    valid_for_s=86_400,
+)
+LINK = LinkSettings(host="smsc.example", port=2775, system_id="us", password_file="x")
+PLACEHOLDERS = "{code}, {valid_until}, {uses}, {price}, {service}, {support}"
+NOON = 1_785_499_200_000  # 2026-07-31T12:00Z
+
+
+def changed(**changes: object) -> ServiceSettings:
+    return msgspec.structs.replace(SERVICE, **changes)
+
+
+def ready(**changes: object) -> catalog.Service:
+    return build({"sun": changed(**changes)})["sun"]
+
+
+def found(*, answers: Answers | None = None, **services: ServiceSettings) -> list[str]:
+    configuration = Configuration(
+        file=Path("/conf/smsgw.toml"),
+        state_dir=Path("/state"),
+        main=Settings(answers=answers or Answers()),
+        links={"north": LINK},
+        services=services,
+    )
+    return problems(configuration)
+
+
+# --- made ready -----------------------------------------------------------------------------------------------------
+
+
+def test_a_service_s_conditions_become_the_policy_that_each_code_keeps() -> None:
+    service = ready(length=6, alphabet="digits", valid_for_s=60, counted_from="first_use", uses=3)
+    policy = codes.Policy(length=6, alphabet="digits", valid_ms=60_000, counted_from="first_use", uses=3)
+    assert service.policy == policy
+    assert msgspec.json.decode(service.policy_json, type=codes.Policy) == policy
+
+
+def test_what_is_not_limited_is_none() -> None:
+    assert ready(valid_for_s=0, uses=3).policy.valid_ms is None
+    assert ready(uses=0).policy.uses is None
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_tells_everything_that_the_template_asks_for() -> None:
+    text = reply(ready(uses=5, time_zone="Europe/Sofia"), "ABCD2345", NOON)
+    assert text == "Sun: ABCD2345, 2026-08-01 15:00, 5, 2.40 EUR, help@x.example"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"valid_for_s": 0, "uses": 2}, "-"),
+        ({"counted_from": "first_use"}, "1 day after first use"),
+        ({"valid_for_s": 5_400}, "2026-07-31 13:30"),
+    ],
+)
+def test_valid_until_follows_the_kind_of_code(changes: dict[str, object], told: str) -> None:
+    assert reply(ready(reply="{code} {valid_until}", **changes), "X", NOON) == f"X {told}"
+
+
+def test_without_a_title_the_file_s_name_is_the_service_s() -> None:
+    assert reply(ready(title="", reply="{service} {code} {uses}"), "X", NOON) == "sun X -"
+
+
+def test_a_long_answer_is_cut_into_as_many_parts_as_it_takes() -> None:
+    service = ready(reply="x" * 200 + "{code}", max_parts=2)
+    assert [segment.parts for segment in reply_segments(service, "ABCD2345", NOON, reference=7)] == [2, 2]
+
+
+# --- what can be wrong ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_a_good_service() -> None:
+    assert found(sun=SERVICE, rest=changed(keywords=["*"])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"keywords": ["SUN SHINE"]},
+            'keywords: "SUN SHINE" is not one word; allowed are single words, or "*" for all others',
+        ),
+        ({"keywords": [""]}, 'keywords: "" is not one word; allowed are single words, or "*" for all others'),
+        (
+            {"keywords": ["SUN!"]},
+            'keywords: "SUN!" matches no message: the quotes and stops around a word do not count',
+        ),
+        ({"keywords": ["**"]}, 'keywords: "**" matches no message: the quotes and stops around a word do not count'),
+        (
+            {"reply": "{code} {kode}"},
+            'reply: "{kode}" is no placeholder; allowed are ' + PLACEHOLDERS,
+        ),
+        (
+            {"reply": "{code} {}"},
+            'reply: "{}" is no placeholder; allowed are ' + PLACEHOLDERS,
+        ),
+        (
+            {"reply": "{code} {"},
+            'reply: "{" is no placeholder; allowed are ' + PLACEHOLDERS,
+        ),
+        ({"reply": "no code"}, "reply: does not tell the code; put {code} in"),
+        (
+            {"time_zone": "Europe/Atlantis"},
+            'time_zone: "Europe/Atlantis" is unknown; allowed are names such as "Europe/Kyiv"',
+        ),
+        ({"time_zone": ""}, 'time_zone: "" is unknown; allowed are names such as "Europe/Kyiv"'),
+        (
+            {"time_zone": "../../etc/passwd"},
+            'time_zone: "../../etc/passwd" is unknown; allowed are names such as "Europe/Kyiv"',
+        ),
+        ({"reply": "x" * 160 + "{code}", "max_parts": 1}, "reply: the text takes 2 parts; 1 are allowed"),
+        ({"reply": "ж" * 70 + "{code}", "max_parts": 1}, "reply: the text takes 2 parts; 1 are allowed"),
+        (
+            {"reply": "{support}{code}", "support": "я" * 70, "max_parts": 1},
+            "reply: the text takes 2 parts; 1 are allowed",
+        ),
+    ],
+)
+def test_each_mistake_has_a_sentence_that_names_the_file_the_field_and_what_is_allowed(
+    changes: dict[str, object], sentence: str
+) -> None:
+    assert found(sun=changed(**changes)) == [f"/conf/services/sun.toml: {sentence}"]
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    sentences = found(
+        sun=changed(keywords=["a b", "c d"], reply="{x}", time_zone="x"),
+        moon=changed(keywords=["moon"], reply="nothing"),
+        answers=Answers(unknown_keyword="x" * 500, unreadable="ж" * 500),
+    )
+    assert len(sentences) == 8
+
+
+def test_an_answer_of_its_own_leaves_room_for_a_code_that_had_to_grow() -> None:
+    fits = "x" * (160 - 12)
+    assert found(sun=changed(reply=f"{fits}{{code}}", max_parts=1)) == []
+    assert found(sun=changed(reply=f"{fits}x{{code}}", max_parts=1)) != []
+    service = ready(reply=f"{fits}{{code}}", max_parts=1)
+    assert len(reply_segments(service, "W" * 12, NOON, reference=0)) == 1
+
+
+def test_a_keyword_that_two_services_claim_is_named_with_both() -> None:
+    assert found(sun=SERVICE, moon=changed(keywords=["moon", "sun"])) == [
+        '/conf/services/moon.toml: keywords: "sun" already belongs to service "sun"'
+    ]
+
+
+@pytest.mark.parametrize("name", Answers.__struct_fields__)
+def test_a_free_answer_takes_three_parts_at_most(name: str) -> None:
+    good = msgspec.structs.replace(Answers(), **{name: "x" * 153 * 3})
+    bad = msgspec.structs.replace(Answers(), **{name: "x" * (153 * 3 + 1)})
+    assert found(answers=good) == []
+    assert found(answers=bad) == [f"/conf/smsgw.toml: answers.{name}: the text takes 4 parts; 3 are allowed"]

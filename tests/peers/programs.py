@@ -1,0 +1,43 @@
+"""What tests with programs that nobody here wrote need: the program itself, and a port that it can be told."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of a program; skip the test when it is missing, fail it in CI.
+
+    Args:
+        name: on the PATH, or a path.
+        package: Debian's package that has it.
+    """
+    found = shutil.which(name)
+    if found is None:
+        missing(f"{name} is missing; apt-get install {package}")
+    assert found is not None
+    return found
+
+
+def missing(sentence: str) -> None:
+    """Skip the test, or fail it in CI, with a sentence that says what to install."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+def node_modules(folder: Path) -> None:
+    """Insist on the packages that a folder's package-lock.json names."""
+    if not (folder / "node_modules").is_dir():
+        missing(f"the npm packages are missing; npm ci --prefix {folder}")
+
+
+def free_port() -> int:
+    """Return a port that was free just now, for a program that cannot choose one by itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

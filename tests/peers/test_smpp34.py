@@ -1,0 +1,83 @@
+"""An SMSC in Rust that nobody here wrote: it delivers, takes what is submitted, and tells by receipt what became of it."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final, TypeVar
+
+import smpp34
+
+from tests.peers.programs import free_port
+from tests.system.books import Books
+from tests.system.daemon import daemon_of
+
+T = TypeVar("T")
+
+_WAIT_S: Final = 20.0
+_RECEIPT: Final = 0x04  # esm_class of a deliver_sm that is one (SMPP 3.4 §5.2.12)
+
+
+async def _next(server: smpp34.Server, kind: type[T]) -> T:
+    async with asyncio.timeout(_WAIT_S):
+        event = await server.next()
+    assert isinstance(event, kind)
+    return event
+
+
+async def _until(books: Books, query: str, rows: list[tuple[object, ...]]) -> None:
+    deadline = time.monotonic() + _WAIT_S
+    while await books.rows(query) != rows:
+        assert time.monotonic() < deadline, await books.rows(query)
+        await asyncio.sleep(0.02)
+
+
+async def test_a_code_is_bought_answered_and_its_receipt_is_matched(tmp_path: Path) -> None:
+    port = free_port()
+    server = smpp34.Server("127.0.0.1", port, system_id="rust")
+    await server.start()
+    try:
+        async with daemon_of(tmp_path, {"rust": {"port": port, "receipts": True}}) as daemon:
+            books = Books(file=daemon.database)
+            daemon.start()
+            esme = await _next(server, smpp34.Esme)
+            assert (esme.system_id, esme.can_receive) == ("smsgw", True)
+
+            number = {"source_addr": "359888123456", "source_addr_ton": 1, "source_addr_npi": 1}
+            assert (await esme.deliver_sm("1234", "слънце".encode("utf-16-be"), data_coding=8, **number)).is_success
+            submitted = await _next(server, smpp34.SubmitSmEvent)
+            assert (submitted.source_addr, submitted.destination_addr) == ("1234", "359888123456")
+            assert (submitted.dest_addr_ton, submitted.dest_addr_npi, submitted.registered_delivery) == (1, 1, 1)
+            code = submitted.short_message.decode("ascii").removeprefix("Your code is ")
+            assert (await daemon.verify(code)).location == "http://shop.example/in"
+
+            submitted.accept("7a3f")
+            receipt = (
+                b"id:7a3f sub:001 dlvrd:001 submit date:2601010000 done date:2601010000 stat:DELIVRD err:000 text:"
+            )
+            assert (await esme.deliver_sm("1234", receipt, esm_class=_RECEIPT, **number)).is_success
+            await _until(books, "select status, message_id from mts", [("delivered", "7a3f")])
+            assert await books.number("select count(*) from mos") == 1  # a receipt is not a message
+
+            assert await daemon.stop() == 0
+            await _next(server, smpp34.Unbound)
+    finally:
+        await server.stop()
+
+
+async def test_what_it_throttles_is_sent_again(tmp_path: Path) -> None:
+    port = free_port()
+    server = smpp34.Server("127.0.0.1", port)
+    await server.start()
+    try:
+        async with daemon_of(tmp_path, {"rust": {"port": port, "retry_first_s": 0.05}}) as daemon:
+            daemon.start()
+            esme = await _next(server, smpp34.Esme)
+            await esme.deliver_sm("1234", b"SUN", source_addr="359888123456")
+            first = await _next(server, smpp34.SubmitSmEvent)
+            first.reject(smpp34.ESME_RTHROTTLED)
+            second = await _next(server, smpp34.SubmitSmEvent)
+            second.accept("1")
+            assert second.short_message == first.short_message
+            await _until(Books(file=daemon.database), "select status, tries from mts", [("accepted", 2)])
+    finally:
+        await server.stop()
