@@ -23,13 +23,16 @@ from tests.servers.postgres import PostgresServer, binaries
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that is a coroutine function."""
+    """Run a test that is a coroutine function; what asyncio would only log is a failure too."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = inspect.signature(pyfuncitem.obj).parameters
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    unheard: list[dict[str, object]] = []
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: unheard.append(context))
         runner.run(pyfuncitem.obj(**arguments))
+    assert not unheard, unheard
     return True
 
 

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
+from functools import lru_cache
 from typing import Protocol
 
 

@@ -18,7 +18,6 @@ from threading import Lock
 from typing import Any, Final, Literal, TextIO, TypeAlias, cast
 
 import structlog
-from structlog.contextvars import merge_contextvars
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import format_exc_info
 from structlog.typing import FilteringBoundLogger, Processor
@@ -102,7 +101,7 @@ def configure(
         writer = _Writer(out)
         _SINK.open(writer.write, writer.flush)
     render = _RENDERERS[chosen](clock, colours)
-    _CHAIN[:] = [merge_contextvars, mask, _exceptions, render]
+    _CHAIN[:] = [mask, _exceptions, render]
     filtering = structlog.make_filtering_bound_logger(level)
     for name, method in vars(filtering).items():
         if callable(method) and not name.startswith("_"):
@@ -182,7 +181,7 @@ def _journald(_clock: Clock, _colours: bool) -> Processor:  # noqa: FBT001 - all
 
 def _plain(clock: Clock, _colours: bool) -> Processor:  # noqa: FBT001 - as above
     def render(_logger: Any, method: str, event: Event) -> str:
-        message, _ = _tell(event)
+        message = _line(event)
         exception = event.get("exception")
         return f"{rfc3339(clock.now_ms())} {method} {message}\n" + (f"{exception}\n" if exception else "")
 
@@ -223,18 +222,24 @@ _RENDERERS: Final[dict[str, Callable[[Clock, bool], Processor]]] = {
 
 def _tell(event: Event) -> tuple[str, list[tuple[str, str]]]:
     """Return the event as ``name key=value …`` on one line, and its keys with their values as they are."""
-    name = event["event"]
-    told = [name if name.isprintable() else _quoted(name)]
-    fields: list[tuple[str, str]] = []
-    for key, value in event.items():
-        if value is None or key in _APART:
-            continue
-        text = value if value.__class__ is str else _text(value)
-        fields.append((key, text))
-        told.append(f"{key}={text if _BARE(text) else _quoted(text)}")
+    fields = [
+        (key, value if value.__class__ is str else _text(value))
+        for key, value in event.items()
+        if value is not None and key not in _APART
+    ]
     if "module" in event:
         fields.append(("module", event["module"]))
-    return " ".join(told), fields
+    return _line(event), fields
+
+
+def _line(event: Event) -> str:
+    name = event["event"]
+    line: str = name if name.isprintable() else _quoted(name)
+    for key, value in event.items():
+        if value is not None and key not in _APART:
+            text = value if value.__class__ is str else _text(value)
+            line += f" {key}={text if _BARE(text) else _quoted(text)}"
+    return line
 
 
 def _text(value: object) -> str:

@@ -5,11 +5,12 @@ the write lock held. A body that awaits nothing but its transaction never really
 like a function.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from smsgw.store.database import Row, Transaction
 from smsgw.store.queries import Queries, Query
@@ -17,6 +18,7 @@ from smsgw.store.queries import Queries, Query
 T = TypeVar("T")
 
 _MOST_ROWS: Final = 64  # in one statement
+_json = msgspec.json.encode
 
 
 def run_body(
@@ -95,7 +97,7 @@ class _Here:
 def bound(query: Query, parameters: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:
     """Return a statement and its values; lists become JSON text, for ``json_each``."""
     values = query.bind(parameters)
-    return query.sql, tuple([json.dumps(v) if isinstance(v, list | tuple) else v for v in values])
+    return query.sql, tuple([_json(v).decode() if isinstance(v, list | tuple) else v for v in values])
 
 
 def changed(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> int:

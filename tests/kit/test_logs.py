@@ -30,7 +30,6 @@ def _as_it_was() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     yield
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -120,9 +119,8 @@ def test_entries_below_the_level_are_not_told_and_the_level_can_change() -> None
 
 def test_bound_keys_are_told_with_each_event() -> None:
     stream = configured()
-    structlog.contextvars.bind_contextvars(request="r1")
     log.bind(mo="mo_1").info("mo.accepted", link="x")
-    assert stream.getvalue().endswith(" mo.accepted mo=mo_1 link=x request=r1\n")
+    assert stream.getvalue().endswith(" mo.accepted mo=mo_1 link=x\n")
 
 
 @pytest.mark.parametrize("destination", ["plain", "json", "console"])

@@ -1,0 +1,88 @@
+"""Nodes and their sessions in the store: who lives, what was left open, and proofs that only move forward."""
+
+import pytest
+
+from smsgw.store import nodes, sessions
+from smsgw.store.sessions import Proof
+from tests.servers.engines import Engine
+from tests.store.look import columns, select
+from tests.store.rows import session
+
+
+async def test_a_session_is_open_until_it_ends(engine: Engine) -> None:
+    async with engine.open() as database:
+        async with database.write() as transaction:
+            for name, node in (("ses_1", "left"), ("ses_2", "left"), ("ses_3", "right")):
+                await sessions.start(transaction, session(name, node=node))
+            await sessions.end(transaction, "ses_1", 5_000)
+        async with database.write() as transaction:
+            await sessions.end(transaction, "ses_1", 6_000)
+        async with database.read() as reader:
+            assert await sessions.left_open(reader, "left") == [("ses_2", "north")]
+            assert await sessions.left_open(reader, "nobody") == []
+    assert await columns(engine, "link_sessions", "ses_1") == {
+        "id": "ses_1",
+        "link": "north",
+        "node": "left",
+        "bound_ms": 1_000,
+        "ended_ms": 5_000,
+        "proven": "mo_0",
+    }
+
+
+async def test_a_beginning_may_be_told_twice(engine: Engine) -> None:
+    """The first time it was not known whether it was stored."""
+    async with engine.open() as database:
+        for bound_ms in (1_000, 2_000):
+            async with database.write() as transaction:
+                await sessions.start(transaction, session("ses_1", bound_ms=bound_ms))
+    assert await columns(engine, "link_sessions", "ses_1", "bound_ms") == {"bound_ms": 1_000}
+
+
+@pytest.mark.parametrize(
+    ("proofs", "proven"),
+    [
+        ([], "mo_0"),
+        (["mo_2"], "mo_2"),
+        (["mo_2", "mo_1"], "mo_2"),
+        (["mo_2", "mo_2"], "mo_2"),
+        (["mo_1", "mo_2"], "mo_2"),
+        ([""], "mo_0"),
+    ],
+)
+async def test_proofs_only_move_forward(engine: Engine, proofs: list[str], proven: str) -> None:
+    async with engine.open() as database, database.write() as transaction:
+        await sessions.start(transaction, session("ses_1"))
+        await sessions.prove(transaction, [])
+        await sessions.prove(transaction, [Proof(session="ses_1", proven=one) for one in proofs])
+        await sessions.prove(transaction, [Proof(session="ses_missing", proven="mo_9")])
+    assert await columns(engine, "link_sessions", "ses_1", "proven") == {"proven": proven}
+
+
+# --- nodes ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_node_is_remembered_with_its_latest_start_and_sign_of_life(engine: Engine) -> None:
+    async with engine.open() as database:
+        for now_ms in (1_000, 2_000):
+            async with database.write() as transaction:
+                await sessions.seen(transaction, "left", now_ms)
+        async with database.write() as transaction:
+            await nodes.beat(transaction, "left", 3_000)
+            await nodes.beat(transaction, "right", 3_500)
+    assert await select(engine, "select * from nodes order by id") == [
+        {"id": "left", "started_ms": 2_000, "seen_ms": 3_000},
+        {"id": "right", "started_ms": 3_500, "seen_ms": 3_500},
+    ]
+
+
+async def test_the_others_that_are_silent_are_found_and_taken_off_the_list_once(engine: Engine) -> None:
+    async with engine.open() as database:
+        async with database.write() as transaction:
+            for node, seen_ms in (("left", 0), ("right", 999), ("middle", 1_000)):
+                await nodes.beat(transaction, node, seen_ms)
+            assert await nodes.silent(transaction, "left", 1_000) == ["right"]
+            assert await nodes.bury(transaction, "right", 1_000)
+            assert not await nodes.bury(transaction, "right", 1_000)
+            assert not await nodes.bury(transaction, "middle", 1_000), "it was heard of again"
+    assert [row["id"] for row in await select(engine, "select id from nodes order by id")] == ["left", "middle"]
