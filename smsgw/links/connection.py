@@ -3,11 +3,12 @@
 import asyncio
 from collections import deque
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from smsgw.errors import BindError, PduError, SmsgwError, StoreBroken, StoreError
+from smsgw.errors import BindError, PduError, SmsgwError, StoreBroken, StoreError, StoreUnavailable
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
@@ -35,6 +36,7 @@ _VERSIONS: Final = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
 _CREDENTIALS: Final = frozenset({status.ESME_RINVPASWD, status.ESME_RINVSYSID})
 _STORE_AGAIN_S: Final = 0.5
 _OUTGOING_NAME: Final = 128  # the largest message id that is kept
+_MOST_MARKS: Final = 4096  # even
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -74,12 +76,16 @@ class Connection:
         self._wire: Wire[events.Event] | None = None
         self._id = ""
         self._bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._bound.add_done_callback(_look_at)
         self._closed = asyncio.Event()
         self._idle = asyncio.Event()
         self._stopping = False
         self._reason = "connection_lost"
         self._in_flight: dict[int, Outgoing] = {}  # sequence number → message
-        self._answered: deque[tuple[int, str]] = deque()  # (ordinal of the answer, message) not proven yet
+        self._unanswered: dict[str, str] = {}  # {message: the one that came before it}, in order of arrival
+        self._newest = ""
+        # (ordinal of an answer, message): with that answer, everything up to this message was answered
+        self._answered: deque[tuple[int, str]] = deque()
         self._proven = ""
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: Final[dict[type, Callable[[Any], None]]] = {
@@ -115,8 +121,9 @@ class Connection:
         self._wire = wire
         try:
             await self._start_session()
-            self._session.request(self._bind_pdu(password), self._now_ms())
-            wire.send_soon()
+            if not self._session.closed and not self._stopping:
+                self._session.request(self._bind_pdu(password), self._now_ms())
+                wire.send_soon()
             await self._bound
             log.info("link.bound", link=self._parts.link, bind=self._kind, session=self._id)
             self.pump()
@@ -150,7 +157,7 @@ class Connection:
     async def _start_session(self) -> None:
         ports = self._parts.ports
         self._id = ports.ids.new("ses")
-        self._proven = ports.ids.new("mo")
+        self._proven = self._newest = ports.ids.new("mo")
         if self._receives:
             row = SessionRow(
                 id=self._id,
@@ -159,7 +166,10 @@ class Connection:
                 bound_ms=ports.clock.now_ms(),
                 proven=self._proven,
             )
-            await self._parts.receiver.submit(SessionStarted(row=row))
+            try:
+                await self._parts.receiver.submit(SessionStarted(row=row))
+            except asyncio.QueueFull:
+                raise StoreUnavailable("too much waits to be stored") from None
 
     async def _end_session(self) -> None:
         """Record what was proven; wait for the store if need be: the next session must not begin before."""
@@ -219,8 +229,10 @@ class Connection:
         try:
             future = self._parts.receiver.submit(arrival)
         except asyncio.QueueFull:
-            self._answer(request, mo, self._parts.settings.temporary_error)
+            self._answer(request, "", self._parts.settings.temporary_error)
         else:
+            self._unanswered[mo] = self._newest
+            self._newest = mo
             future.add_done_callback(partial(self._on_stored, request, mo))
 
     def _on_stored(self, request: pdus.DeliverSm | pdus.DataSm, mo: str, stored: asyncio.Future[None]) -> None:
@@ -243,18 +255,29 @@ class Connection:
     def _answer(self, request: pdus.DeliverSm | pdus.DataSm, mo: str, command_status: int) -> None:
         response = pdus.RESPONSE_TO[type(request)](command_status=command_status)
         ordinal = self._session.respond(request, response, self._now_ms())
-        if ordinal:
-            self._answered.append((ordinal, mo))
+        if ordinal and mo:
+            self._mark(ordinal, mo)
         if self._wire is not None:
             self._wire.send_soon()
         if self._stopping and not self._in_flight and not self._session.unanswered_in:
             self._idle.set()
 
+    def _mark(self, ordinal: int, mo: str) -> None:
+        """Note up to which message everything is answered: what came first is not always stored first."""
+        del self._unanswered[mo]
+        settled = next(iter(self._unanswered.values()), self._newest)
+        answered = self._answered
+        if answered and answered[-1][1] == settled:
+            return
+        answered.append((ordinal, settled))
+        if len(answered) == _MOST_MARKS:  # an SMSC that never proves anything: coarser marks do as well
+            self._answered = deque(islice(answered, 1, None, 2))
+
     def _move_proof(self) -> None:
         proven = self._session.proven
         answered = self._answered
         while answered and answered[0][0] <= proven:
-            self._proven = answered.popleft()[1] or self._proven
+            self._proven = answered.popleft()[1]
 
     def _on_answered(self, event: events.Answered | events.Late) -> None:
         message = self._in_flight.pop(event.response.sequence_number, None)
@@ -355,6 +378,12 @@ class Connection:
 
     def _now_ms(self) -> int:
         return self._parts.ports.clock.monotonic_ms()
+
+
+def _look_at(future: asyncio.Future[None]) -> None:
+    """See to it that asyncio does not complain of an exception that nobody waits for any more."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _submit_sm(message: Outgoing) -> pdus.SubmitSm:

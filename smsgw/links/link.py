@@ -68,15 +68,14 @@ class Link:
             int(self._settings.reconnect_ceiling_s * 1000),
             random=self._ports.random,
         )
-        while True:
+        while not self._stopping:
             began_ms = self._ports.clock.monotonic_ms()
             slow = await self._live_once(kind)
             if self._ports.clock.monotonic_ms() - began_ms >= _STEADY_MS:
                 backoff.reset()
-            if self._stopping:
-                await asyncio.Event().wait()  # until the supervisor ends it
             pause_ms = int(self._settings.credentials_retry_s * 1000) if slow else backoff.next()
             await asyncio.sleep(pause_ms / 1000)
+        await asyncio.Event().wait()  # until the supervisor ends it
 
     async def _live_once(self, kind: str) -> bool:
         """Make one bind and stay with it to its end; return whether to wait long before the next."""

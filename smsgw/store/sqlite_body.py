@@ -6,7 +6,8 @@ like a function.
 """
 
 import sqlite3
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ import msgspec
 
 from smsgw.store.database import Row, Transaction
 from smsgw.store.queries import Queries, Query
+from smsgw.store.sqlite_thread import mapped
 
 T = TypeVar("T")
 
@@ -41,12 +43,14 @@ def run_body(
     """
     connection.rollback()  # nothing, unless an earlier rollback met an error
     connection.execute("begin immediate")
+    here = _Here(connection, queries)
     try:
-        result = _to_its_end(body(_Here(connection, queries)))
+        result = _to_its_end(body(here))
+        here.check()
         before_commit()
         connection.execute("commit")
     except BaseException:
-        if connection.in_transaction:
+        with suppress(sqlite3.Error):  # the first error counts, and the next BEGIN rolls back again
             connection.rollback()
         raise
     return result, connection.total_changes
@@ -68,26 +72,49 @@ class _Here:
     def __init__(self, connection: sqlite3.Connection, queries: Queries) -> None:
         self._connection = connection
         self._queries = queries
+        self._over: Exception | None = None  # the first error, with which the transaction has ended
+
+    def check(self) -> None:
+        """Raise the error that has ended the transaction, if there was one."""
+        if self._over is not None:
+            raise self._over
 
     async def fetch(self, query: str, /, **parameters: object) -> list[Row]:
         """See ``Reader.fetch``."""
-        return self._connection.execute(*bound(self._queries[query], parameters)).fetchall()
+        with self._step():
+            return self._connection.execute(*bound(self._queries[query], parameters)).fetchall()
 
     async def fetch_one(self, query: str, /, **parameters: object) -> Row | None:
         """See ``Reader.fetch_one``."""
-        cursor = self._connection.execute(*bound(self._queries[query], parameters))
-        row: Row | None = cursor.fetchone()
-        cursor.close()
-        return row
+        with self._step():
+            cursor = self._connection.execute(*bound(self._queries[query], parameters))
+            row: Row | None = cursor.fetchone()
+            cursor.close()
+            return row
 
     async def execute(self, query: str, /, **parameters: object) -> int:
         """See ``Transaction.execute``."""
-        return changed(self._connection, *bound(self._queries[query], parameters))
+        with self._step():
+            return changed(self._connection, *bound(self._queries[query], parameters))
 
     async def executemany(self, query: str, /, rows: Sequence[object]) -> None:
         """See ``Transaction.executemany``."""
         if rows:
-            execute_many(self._connection, self._queries[query], rows)
+            with self._step():
+                execute_many(self._connection, self._queries[query], rows)
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """Raise the store's errors from SQLite's, and never go on after one."""
+        self.check()
+        try:
+            yield
+        except sqlite3.Error as error:
+            self._over = mapped(error)
+            raise self._over from None
+        except Exception as error:
+            self._over = error
+            raise
 
     async def script(self, sql: str, /) -> None:
         """Not here: migrations take their time, and a body must be short."""

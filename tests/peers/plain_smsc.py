@@ -5,7 +5,6 @@ answered with "try again" comes again a moment later. ``answer`` says how reques
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Self
@@ -178,10 +177,9 @@ class PlainSmsc:
         Raises:
             TimeoutError: it did not.
         """
-        deadline = time.monotonic() + seconds
-        while not condition():
-            self._changed.clear()
-            async with asyncio.timeout(deadline - time.monotonic()):
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._changed.clear()
                 await self._changed.wait()
 
     async def until_bound(self, kind: str = "transceiver", seconds: float = 20.0) -> Line:

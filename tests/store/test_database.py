@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -339,6 +339,20 @@ async def test_an_error_in_a_body_undoes_it(engine: Engine) -> None:
             await database.transact(inserting("b", "a"))
         assert await ids(database) == ["a"]
         await database.transact(inserting("c"))
+
+
+async def test_a_failed_body_cannot_be_carried_on(engine: Engine) -> None:
+    async def body(transaction: Transaction) -> None:
+        await transaction.execute("things.insert", id="b", size=1, picture=None)
+        for name in ("a", "c"):  # the second would be all right by itself
+            with suppress(Exception):
+                await transaction.execute("things.insert", id=name, size=1, picture=None)
+
+    async with opened(engine) as database:
+        await insert(database, "a")
+        with pytest.raises(StoreConflict):
+            await database.transact(body)
+        assert await ids(database) == ["a"], "the body ended without an error, and yet nothing is committed"
 
 
 async def test_bodies_take_turns_with_blocks(engine: Engine) -> None:

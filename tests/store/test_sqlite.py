@@ -251,6 +251,7 @@ async def test_what_is_committed_while_the_disk_breaks_is_not_acknowledged(
         with pytest.raises(StoreBroken):
             await task
         assert await held
+    assert stored(path) == (["a"] if way == "block" else []), "a body's COMMIT had not been sent"
 
 
 async def test_a_body_that_waits_for_something_else_is_refused(path: Path, queries: Queries) -> None:

@@ -1,0 +1,198 @@
+"""What stands around a connection in its tests: a receiver that stores when it is told to, messages that wait, an SMSC."""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any, Final, Self, cast
+
+from smsgw.flows.drafts import Arrival
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.ports import Ports
+from smsgw.flows.receive import Item, Receiver, SessionEnded, SessionStarted
+from smsgw.flows.send import Outbox
+from smsgw.kit.ids import IdMaker
+from smsgw.kit.limits import TokenBucket
+from smsgw.links.connection import Connection, Parts
+from smsgw.settings import LinkSettings
+from smsgw.store.mts import MtRow
+from tests.peers.plain_smsc import PASSWORD, Line, PlainSmsc
+from tests.simulator.virtual_loop import LoopClock
+
+_NOBODY: Final[Any] = None  # where the part under test never looks
+
+
+class Inbox:
+    """Stands for the receiver: keeps what was submitted, and stores it at once or when the test says so.
+
+    Attributes:
+        stores: whether arrivals are stored at once.
+        full: whether everything is refused.
+        stored: {id of the arrival: its future}, in order of arrival.
+    """
+
+    def __init__(self) -> None:
+        self.stores = True
+        self.full = False
+        self.items: list[Item] = []
+        self.stored: dict[str, asyncio.Future[None]] = {}
+
+    def submit(self, item: Item) -> asyncio.Future[None]:
+        if self.full:
+            raise asyncio.QueueFull
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.items.append(item)
+        if isinstance(item, Arrival):
+            self.stored[item.id] = future
+        if self.stores or not isinstance(item, Arrival):
+            future.set_result(None)
+        return future
+
+    @property
+    def arrivals(self) -> list[Arrival]:
+        return [item for item in self.items if isinstance(item, Arrival)]
+
+    def store(self, *arrivals: Arrival) -> None:
+        """Let these be stored, in this order."""
+        for arrival in arrivals:
+            self.stored[arrival.id].set_result(None)
+
+    @property
+    def began(self) -> list[SessionStarted]:
+        return [item for item in self.items if isinstance(item, SessionStarted)]
+
+    @property
+    def ended(self) -> list[SessionEnded]:
+        return [item for item in self.items if isinstance(item, SessionEnded)]
+
+
+class Waiting:
+    """Stands for the outbox: gives what waits, and keeps what was said about it."""
+
+    def __init__(self) -> None:
+        self.ready: deque[Outgoing] = deque()
+        self.said: list[tuple[str, object]] = []
+        self._made = count()
+
+    def put(self, many: int) -> None:
+        """Let so many messages wait."""
+        self.ready.extend(outgoing(f"mt_{next(self._made)}") for _ in range(many))
+
+    def take(self) -> Outgoing | None:
+        return self.ready.popleft() if self.ready else None
+
+    def wait_ms(self) -> int | None:
+        return None
+
+    def accepted(self, message: Outgoing, message_id: str) -> None:
+        self.said.append((message.row.id, message_id))
+
+    def refused(self, message: Outgoing, command_status: int) -> None:
+        self.said.append((message.row.id, command_status))
+
+    def unanswered(self, message: Outgoing) -> None:
+        self.said.append((message.row.id, None))
+
+
+def outgoing(mt: str, text: bytes = b"Your code is AB34") -> Outgoing:
+    """Return a message that waits to be sent."""
+    row = MtRow(
+        id=mt,
+        mo=None,
+        node="test",
+        link="one",
+        source="1234",
+        source_ton=0,
+        source_npi=1,
+        destination="359888123456",
+        dest_ton=1,
+        dest_npi=1,
+        esm_class=0,
+        data_coding=0,
+        sealed=b"",
+        key_id="",
+        registered=0,
+        part=1,
+        parts=1,
+        created_ms=0,
+        expires_ms=1 << 60,
+        not_before_ms=0,
+        tries=0,
+    )
+    return Outgoing(row=row, payload=text)
+
+
+def ports() -> Ports:
+    """Return a world of which only clock, ids and chance exist; chance always says 0."""
+    clock = LoopClock()
+    return Ports(
+        node="test",
+        database=_NOBODY,
+        clock=clock,
+        ids=IdMaker(clock, secrets.token_bytes),
+        random_bytes=secrets.token_bytes,
+        random=lambda: 0.0,
+        vault=_NOBODY,
+    )
+
+
+def settings(port: int, **changed: Any) -> LinkSettings:
+    """Return a link's settings."""
+    return LinkSettings(host="127.0.0.1", port=port, system_id="smsgw", password_file="password", **changed)
+
+
+class Scene:
+    """A connection between an SMSC and what stands around it."""
+
+    def __init__(self, smsc: PlainSmsc, kind: str, changed: dict[str, Any]) -> None:
+        self.smsc = smsc
+        self.inbox = Inbox()
+        self.waiting = Waiting()
+        link = settings(smsc.port, **changed)
+        parts = Parts(
+            ports=ports(),
+            link="one",
+            settings=link,
+            receiver=cast("Receiver", self.inbox),
+            outbox=cast("Outbox", self.waiting),
+            bucket=TokenBucket(link.rate_per_s, 1) if link.rate_per_s else None,
+        )
+        self.connection = Connection(parts, kind)
+        self.life = asyncio.ensure_future(self.connection.run(PASSWORD))
+
+    async def bound(self) -> Self:
+        """Wait for the bind, as both sides see it."""
+        await self.smsc.until(lambda: self.smsc.live)
+        await self.until(lambda: self.connection.bound)
+        return self
+
+    @property
+    def line(self) -> Line:
+        """The connection at the SMSC's side."""
+        return self.smsc.lines[-1]
+
+    async def until(self, condition: Any) -> None:
+        """Wait for something on this side."""
+        async with asyncio.timeout(600):
+            while not condition():
+                await asyncio.sleep(0.05)  # virtual
+
+    async def end(self) -> SessionEnded:
+        """Break the connection; return what was recorded of its end."""
+        self.line.drop()
+        await self.life
+        return self.inbox.ended[-1]
+
+
+@asynccontextmanager
+async def scene(kind: str = "transceiver", **changed: Any) -> AsyncIterator[Scene]:
+    """Give a connection that has begun."""
+    async with PlainSmsc() as smsc:
+        made = Scene(smsc, kind, changed)
+        try:
+            yield made
+        finally:
+            made.life.cancel()
+            await asyncio.gather(made.life, return_exceptions=True)
