@@ -94,7 +94,7 @@ class App:
         for name, settings in configuration.links.items():
             link = Link(ports, name, settings, passwords[name], receiver)
             self.links[name] = link
-            stack.push_async_callback(link.outbox.close)
+        stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports)
         stack.push_async_callback(verifier.close)
         server = Server(create(configuration.main.web, verifier, sold, self._healthy), configuration.main.web)
@@ -209,6 +209,9 @@ class App:
             SmsgwError: an incident; its exit status says which.
         """
         await asyncio.shield(self._ended)
+
+    async def _close_outboxes(self) -> None:
+        await asyncio.gather(*(link.outbox.close() for link in self.links.values()))
 
     async def _stop_links(self) -> None:
         budget_s = 0.0 if self._broken else self._configuration.main.stop_timeout_s

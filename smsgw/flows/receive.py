@@ -80,14 +80,14 @@ class Receiver:
         self._ports = ports
         self._catalog = catalog
         self._send = send
-        self._batch: Batch[Item, None] = Batch(
-            self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY, parallel=2
-        )
+        self._batch: Batch[Item, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
         # Batches are read beside each other but stored one after the other, on PostgreSQL too: each must see the rows
         # and the doubts of those before, or the end of a session would miss messages, and parts would miss each other.
         self._turn = asyncio.Lock()
         self._doubts: dict[str, str] = {}  # {id: link} of messages that may come again for a reason we know of
         self._over: dict[str, None] = {}  # sessions whose end is stored, the latest ones
+        self._beat_ms: int | None = None  # monotonic; when this node last said that it lives
+        self._beating_since_ms = 0  # monotonic; since when it has done so without a pause
 
     @property
     def full(self) -> bool:
@@ -116,13 +116,17 @@ class Receiver:
         """Say that this node lives; store the doubts that no batch has taken along yet, and forget those too old.
 
         Args:
-            lease_ms: other nodes that were silent for longer are dead; what they left is taken over.
+            lease_ms: other nodes that were silent for longer are dead; what they left is taken over. Not by a node that
+                was silent itself a moment ago: while the store was away, nobody could be heard.
 
         Returns:
             How many messages were taken over; they wait in the store to be sent.
         """
         ports = self._ports
-        now_ms = ports.clock.now_ms()
+        now_ms, monotonic_ms = ports.clock.now_ms(), ports.clock.monotonic_ms()
+        if self._beat_ms is None or monotonic_ms - self._beat_ms > lease_ms // 2:
+            self._beating_since_ms = monotonic_ms
+        hears_others = monotonic_ms - self._beating_since_ms >= lease_ms
         taken = 0
         async with self._turn:
             doubts = dict(self._doubts)
@@ -130,9 +134,11 @@ class Receiver:
                 await nodes.beat(transaction, ports.node, now_ms)
                 await self._store_doubts(transaction, doubts, now_ms)
                 await mos.forget_doubts(transaction, now_ms)
-                for node in await nodes.silent(transaction, ports.node, now_ms - lease_ms):
+                silent = await nodes.silent(transaction, ports.node, now_ms - lease_ms) if hears_others else []
+                for node in silent:
                     if await nodes.bury(transaction, node, now_ms - lease_ms):
                         taken += await self._take_over(transaction, node, now_ms)
+            self._beat_ms = monotonic_ms
             self._settle_doubts(doubts)
         return taken
 

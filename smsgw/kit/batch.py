@@ -15,17 +15,13 @@ _Entries: TypeAlias = list[tuple[Item, asyncio.Future[Result]]]
 
 _LIMIT: Final = 500
 _CAPACITY: Final = 10_000
-_ALONE: Final = 16  # items that are not worth being shared
 
 
 class Batch(Generic[Item, Result]):
     """Hands waiting items to ``handle`` together: alone at night, by the hundred under load, without timers.
 
-    One handler call runs at a time (or ``parallel``); what arrives meanwhile is the next batch. A worker is a task that
-    exists while there is work; it owns its items until their futures are done, and the end of a waiter does not end
-    the work. With ``parallel`` above 1, whoever works alone takes half of what waits and leaves the rest to the next:
-    one computes while the other's transaction is being written. Calls begin in order; whether they also end in order
-    is up to the handler (the store's lock is fair).
+    One handler call runs at a time; what arrives meanwhile is the next batch. The worker is a task that exists while
+    there is work; it owns every item until the item's future is done, and the end of a waiter does not end the work.
 
     When the handler fails,
       - with an error that asks to try again later (``retry``), or StoreBroken: all items fail with it at once;
@@ -37,7 +33,6 @@ class Batch(Generic[Item, Result]):
         name: names the task.
         limit: items per call.
         capacity: items that may wait beside those being handled.
-        parallel: handler calls at once.
     """
 
     def __init__(
@@ -47,16 +42,13 @@ class Batch(Generic[Item, Result]):
         name: str,
         limit: int = _LIMIT,
         capacity: int = _CAPACITY,
-        parallel: int = 1,
     ) -> None:
         self._handle = handle
         self._name = name
         self._limit = limit
         self._capacity = capacity
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._workers: set[asyncio.Task[None]] = set()
-        self._parallel = parallel
-        self._handling = 0
+        self._worker: asyncio.Task[None] | None = None
         self._closed = False
         self._context = copy_context()  # the worker must not log under the name of whoever submitted first
 
@@ -78,9 +70,8 @@ class Batch(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
-        if len(self._workers) < self._parallel:
-            task = loop.create_task(self._work(), name=f"batch {self._name}", context=self._context)
-            self._workers.add(task)
+        if self._worker is None:
+            self._worker = loop.create_task(self._work(), name=f"batch {self._name}", context=self._context)
         return future
 
     async def add(self, item: Item) -> Result:
@@ -90,36 +81,22 @@ class Batch(Generic[Item, Result]):
     async def close(self) -> None:
         """Refuse new items and return when those that were taken are done; no item is lost if the wait is cancelled."""
         self._closed = True
-        while self._workers:
-            await asyncio.wait(self._workers)
+        while self._worker is not None:
+            await asyncio.wait((self._worker,))
 
     async def _work(self) -> None:
         waiting = self._waiting
         batch: _Entries[Item, Result] = []
         try:
             while waiting:
-                batch = [waiting.popleft() for _ in range(self._share())]
-                self._handling += 1
-                try:
-                    await self._settle(batch)
-                finally:
-                    self._handling -= 1
+                batch = [waiting.popleft() for _ in range(min(len(waiting), self._limit))]
+                await self._settle(batch)
         finally:
-            task = asyncio.current_task()
-            assert task is not None
-            self._workers.discard(task)
             # Only a cancelled worker (the loop is being torn down) leaves futures behind: nobody may wait for ever.
-            for _, future in (*batch, *([] if self._workers else waiting)):
+            for _, future in (*batch, *waiting):
                 future.cancel()
-            if not self._workers:
-                waiting.clear()
-
-    def _share(self) -> int:
-        """Return how many items to take now."""
-        waiting = len(self._waiting)
-        if self._parallel > 1 and not self._handling and waiting > _ALONE:
-            waiting = (waiting + 1) // 2
-        return min(waiting, self._limit)
+            waiting.clear()
+            self._worker = None
 
     async def _settle(self, batch: _Entries[Item, Result]) -> Exception | None:
         """See that every future of the batch is done; return an error that other items would meet as well."""
@@ -127,8 +104,7 @@ class Batch(Generic[Item, Result]):
         try:
             results = await self._handle([item for item, _ in batch])
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if self._worker is None or self._worker.cancelling():
                 raise
             # Something inside the handler was cancelled, not this worker: the others in the queue go on.
             _fail(batch, RuntimeError(f"batch {self._name}: cancelled inside the handler"))

@@ -7,7 +7,7 @@ needs: BEGIN travels with the first statement, rows that need no answer with the
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -15,9 +15,10 @@ from typing import Any, Final, Self, TypeVar
 import msgspec
 
 from smsgw.errors import StartError, StoreBroken, StoreError, StoreUnavailable
-from smsgw.store.database import Row, Transaction, to_the_end
+from smsgw.kit.batch import Batch
+from smsgw.store.database import Row, to_the_end
 from smsgw.store.queries import Dialect, Queries, Query
-from smsgw.store.sqlite_body import bound, changed, execute_many, run_body
+from smsgw.store.sqlite_body import Body, Outcome, bound, changed, execute_many, run_bodies
 from smsgw.store.sqlite_log import SqliteLog
 from smsgw.store.sqlite_thread import Job, SqliteThread
 
@@ -27,6 +28,8 @@ _SCRIPT_MS: Final = 600_000  # a migration may rewrite a table of millions of ro
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _IO_ERROR: Final = 74  # EX_IOERR
 
+_MOST_BODIES: Final = 20  # in one transaction
+_MOST_WAITING: Final = 10_000  # bodies; far more than there are callers
 _FULL: Final = 2  # what "pragma synchronous" answers for FULL
 # On every connection. No mmap: an I/O error would come as SIGBUS, not as an error.
 _PRAGMAS: Final = (
@@ -62,6 +65,9 @@ class SqliteDatabase:
         self._turn = asyncio.Lock()  # whoever holds it writes
         self._readers: asyncio.LifoQueue[SqliteThread] = asyncio.LifoQueue()
         self._threads = AsyncExitStack()  # to close them all
+        self._together: Batch[Body[Any], Outcome] = Batch(
+            self._commit_together, name="transactions", limit=_MOST_BODIES, capacity=_MOST_WAITING
+        )
 
     @classmethod
     async def open(
@@ -145,19 +151,26 @@ class SqliteDatabase:
         finally:
             self._turn.release()
 
-    async def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
-        """One transaction in one hop to the writer's thread; see ``Database.transact``."""
+    async def transact(self, body: Body[T]) -> T:
+        """One transaction in one hop, shared with whoever else waits; see ``Database.transact``."""
+        outcome = await to_the_end(self._together.add(body))
+        if outcome.error is not None:
+            raise outcome.error
+        result: T = outcome.result
+        return result
+
+    async def _commit_together(self, bodies: Sequence[Body[Any]]) -> list[Outcome]:
         async with self._deadline("others were writing"):
             await self._turn.acquire()
         try:
             self._health.check()
-            result, changes = await self._writer.finish(
-                lambda connection: run_body(connection, self._queries, body, self._health.check),
+            outcomes, changes = await self._writer.finish(
+                lambda connection: run_bodies(connection, self._queries, bodies, self._health.check),
                 self._limits.statement_ms,
             )
             self._health.check()  # the log's move may have met an error meanwhile
             self._log.grown(changes)
-            return result
+            return outcomes
         finally:
             self._turn.release()
 
@@ -177,6 +190,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Let the writer and the log finish, then close every connection; the last one empties the log."""
+        await self._together.close()
         async with self._turn:
             pass
         await self._log.settle()

@@ -1,59 +1,86 @@
-"""A whole transaction in one hop: its body runs in the connection's thread, from BEGIN to COMMIT.
+"""Whole transactions in one hop: bodies run in the connection's thread, all that wait between one BEGIN and COMMIT.
 
 A hop to the thread and back costs more than most statements, and while the loop is busy each way back waits for it with
 the write lock held. A body that awaits nothing but its transaction never really waits here, so it can be run to its end
-like a function.
+like a function. A commit costs more than a hop; bodies that come while one is under way share the next, each behind a
+savepoint, so that one that fails takes nothing with it.
 """
 
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from smsgw.errors import StoreBroken, StoreUnavailable
 from smsgw.store.database import Row, Transaction
 from smsgw.store.queries import Queries, Query
 from smsgw.store.sqlite_thread import mapped
 
 T = TypeVar("T")
 
+Body: TypeAlias = Callable[[Transaction], Coroutine[Any, Any, T]]
+
 _MOST_ROWS: Final = 64  # in one statement
 _json = msgspec.json.encode
 
 
-def run_body(
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one body: its result, or its error, and then none of its changes were committed."""
+
+    result: Any
+    error: Exception | None
+
+
+def run_bodies(
     connection: sqlite3.Connection,
     queries: Queries,
-    body: Callable[[Transaction], Coroutine[Any, Any, T]],
+    bodies: Sequence[Body[Any]],
     before_commit: Callable[[], None],
-) -> tuple[T, int]:
-    """Run a body in a transaction of its own; return its result and the changes that the connection has ever made.
+) -> tuple[list[Outcome], int]:
+    """Run bodies in one transaction; return their outcomes and the changes that the connection has ever made.
 
     Args:
         connection: in its own thread, outside of any transaction.
         queries: what may be asked.
-        body: awaits nothing but the transaction.
+        bodies: each awaits nothing but the transaction.
         before_commit: may raise, and nothing is committed then.
 
     Raises:
-        RuntimeError: the body waited for something else; nothing is committed.
-        Exception: whatever the body or SQLite raises; nothing is committed.
+        Exception: whatever SQLite raises when the whole transaction cannot go on; nothing is committed.
     """
     connection.rollback()  # nothing, unless an earlier rollback met an error
     connection.execute("begin immediate")
-    here = _Here(connection, queries)
     try:
-        result = _to_its_end(body(here))
-        here.check()
+        outcomes = [_run_body(connection, queries, body) for body in bodies]
         before_commit()
         connection.execute("commit")
     except BaseException:
         with suppress(sqlite3.Error):  # the first error counts, and the next BEGIN rolls back again
             connection.rollback()
         raise
-    return result, connection.total_changes
+    return outcomes, connection.total_changes
+
+
+def _run_body(connection: sqlite3.Connection, queries: Queries, body: Body[Any]) -> Outcome:
+    """Run one body behind a savepoint; raise only what ends the transaction for all of them."""
+    here = _Here(connection, queries)
+    connection.execute("savepoint body")
+    try:
+        result = _to_its_end(body(here))
+        here.check()
+    except (StoreUnavailable, StoreBroken):
+        raise
+    except Exception as error:
+        if not connection.in_transaction:  # SQLite has rolled back everything
+            raise
+        connection.execute("rollback to body")
+        connection.execute("release body")
+        return Outcome(None, error)
+    connection.execute("release body")
+    return Outcome(result, None)
 
 
 def _to_its_end(coroutine: Coroutine[Any, Any, T]) -> T:

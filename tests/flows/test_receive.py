@@ -264,13 +264,23 @@ async def test_after_a_broken_disk_nothing_is_acknowledged(sqlite: Engine) -> No
 
 async def test_one_poisoned_message_fails_alone(engine: Engine) -> None:
     async with world(engine) as one:
-        first = await one.sms()
-        poison = changed(one.arrival(), id=first.id)
-        results = await one.take(one.arrival(source_addr="3591"), poison, one.arrival(source_addr="3592"))
-        assert [type(result) for result in results] == [type(None), StoreConflict, type(None)]
-        assert await one.rows("mos", "source") == [(PHONE,), ("3591",), ("3592",)]
-        assert len(one.sent) == await one.count("codes") == 3
+        poison = changed(one.arrival(), received_ms=2**63)
+        good = [one.arrival(source_addr="3591"), one.arrival(source_addr="3592")]
+        results = await one.take(good[0], poison, good[1])
+        assert [results[0], results[2]] == [None, None]
+        assert isinstance(results[1], ValueError | OverflowError)
+        assert await one.rows("mos", "source") == [("3591",), ("3592",)]
+        assert len(one.sent) == await one.count("codes") == 2
+        await one.sms("moon")
         assert await one.doubted() == [], "what was rolled back for sure is in no doubt"
+
+
+async def test_one_that_is_in_conflict_with_what_is_stored_fails_alone(engine: Engine) -> None:
+    async with world(engine) as one:
+        first = await one.sms()
+        results = await one.take(one.arrival("SUN 1"), changed(one.arrival("SUN 2"), id=first.id), one.arrival("SUN 3"))
+        assert [type(result) for result in results] == [type(None), StoreConflict, type(None)]
+        assert len(one.sent) == await one.count("codes") == 3
 
 
 async def test_a_full_queue_says_so(sqlite: Engine) -> None:

@@ -24,6 +24,7 @@ from smsgw.smpp.pdus import DataSm, DeliverSm
 from smsgw.store.database import Database, Reader, Transaction
 from smsgw.store.queries import Dialect
 from smsgw.store.sessions import SessionRow
+from smsgw.text import coding
 from smsgw.text.segments import split
 from tests.servers.engines import Engine
 from tests.store.look import select
@@ -247,11 +248,7 @@ def receipt(message_id: str, state: str = "DELIVRD", **fields: Any) -> DeliverSm
 
 def texts(outgoing: Sequence[Outgoing]) -> list[str]:
     """Return what the subscriber will read, message by message."""
-    return [
-        one.payload.decode("utf-16-be" if one.row.data_coding == 8 else "ascii")
-        for one in outgoing
-        if one.row.parts == 1
-    ]
+    return [coding.decode(one.payload, one.row.data_coding) for one in outgoing if one.row.parts == 1]
 
 
 def changed(value: T, **changes: Any) -> T:

@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import wraps
 from itertools import count
 from typing import Any, Final, Self, cast
 
+from smsgw.errors import StoreUnavailable
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
@@ -19,9 +21,19 @@ from smsgw.links.connection import Connection, Parts
 from smsgw.settings import LinkSettings
 from smsgw.store.mts import MtRow
 from tests.peers.plain_smsc import PASSWORD, Line, PlainSmsc
-from tests.simulator.virtual_loop import LoopClock
+from tests.simulator.virtual_loop import LoopClock, run
 
 _NOBODY: Final[Any] = None  # where the part under test never looks
+
+
+def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test in virtual time."""
+
+    @wraps(test)
+    def within(*arguments: Any, **named: Any) -> None:
+        run(test(*arguments, **named))
+
+    return within
 
 
 class Inbox:
@@ -30,12 +42,14 @@ class Inbox:
     Attributes:
         stores: whether arrivals are stored at once.
         full: whether everything is refused.
+        fails: so many ends of sessions cannot be stored.
         stored: {id of the arrival: its future}, in order of arrival.
     """
 
     def __init__(self) -> None:
         self.stores = True
         self.full = False
+        self.fails = 0
         self.items: list[Item] = []
         self.stored: dict[str, asyncio.Future[None]] = {}
 
@@ -43,6 +57,10 @@ class Inbox:
         if self.full:
             raise asyncio.QueueFull
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.fails and isinstance(item, SessionEnded):
+            self.fails -= 1
+            future.set_exception(StoreUnavailable("the disk is full"))
+            return future
         self.items.append(item)
         if isinstance(item, Arrival):
             self.stored[item.id] = future

@@ -1,29 +1,15 @@
 """One bind from its connection to its end: what is acknowledged when, what is proven, what is sent how fast."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any
 
 import pytest
 
 from smsgw.errors import BindError, StoreBroken, StoreUnavailable
-from tests.links.doubles import Scene, scene
+from tests.links.doubles import Scene, scene, virtual
 from tests.peers import octets
 from tests.peers.plain_smsc import Line, Mo, correct
-from tests.simulator.virtual_loop import run
 
 NUMBER = "359888123456"
-
-
-def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in virtual time."""
-
-    @wraps(test)
-    def within(*arguments: Any, **named: Any) -> None:
-        run(test(*arguments, **named))
-
-    return within
 
 
 async def arrive(one: Scene, count: int) -> list[Mo]:
@@ -78,6 +64,7 @@ async def test_what_the_receiver_has_no_room_for_is_asked_for_again() -> None:
         one.inbox.full = True
         mo = one.smsc.put(NUMBER)
         await one.smsc.until(lambda: octets.TRY_AGAIN in mo.answers)
+        one.inbox.full = False
 
 
 @virtual

@@ -1,0 +1,157 @@
+"""Delivery receipts: before the response, twice, for nobody; states only move forward, and nothing is thrown away."""
+
+import pytest
+
+from smsgw.flows.send import Outbox
+from smsgw.smpp import tlvs
+from tests.flows.world import LINK, World, changed, deliver, receipt, world
+from tests.servers.engines import Engine
+
+
+class Sender:
+    """The link's side: sends what was bought, and hears the SMSC's answers."""
+
+    def __init__(self, one: World, link: str = "north") -> None:
+        self.one = one
+        self.box = Outbox(one.ports, link, one.catalog.links[link], lambda: None)
+        self.box._more.clear()  # nothing waits in the store
+
+    async def send(self, message_id: str) -> str:
+        """Buy a code, send its answer, have it accepted under an id; return the MT's id."""
+        await self.one.sms()
+        self.box.offer([self.one.sent[-1]])
+        message = self.box.take()
+        assert message is not None
+        self.box.accepted(message, message_id)
+        await self.box.close()
+        return message.row.id
+
+
+async def states(one: World) -> list[tuple[str, str]]:
+    return [(mt, status) for mt, status in await one.rows("mts", "id", "status")]
+
+
+async def test_a_receipt_moves_its_message_and_is_no_purchase(engine: Engine) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("7")))
+        assert await states(one) == [(mt, "delivered")]
+        assert await one.rows("receipts", "link", "message_id", "state", "mt") == [("north", "7", "DELIVRD", mt)]
+        [(payload,)] = await one.rows("receipts", "payload")
+        assert b"stat:DELIVRD" in payload
+        assert await one.count("mos") == await one.count("codes") == len(one.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("UNDELIV", "failed"),
+        ("EXPIRED", "failed"),
+        ("REJECTD", "failed"),
+        ("DELETED", "failed"),
+        ("ENROUTE", "accepted"),
+    ],
+)
+async def test_what_receipts_say(engine: Engine, state: str, status: str) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("7", state)))
+        assert await states(one) == [(mt, status)]
+
+
+async def test_a_receipt_may_come_before_the_response(engine: Engine) -> None:
+    async with world(engine) as one:
+        await one.take(one.arrival(pdu=receipt("7", "ENROUTE")), one.arrival(pdu=receipt("7")))
+        assert await one.rows("receipts", "mt") == [(None,), (None,)]
+        mt = await Sender(one).send("7")
+        assert await states(one) == [(mt, "delivered")]
+        assert await one.rows("receipts", "mt") == [(mt,), (mt,)]
+
+
+async def test_twice_is_once(engine: Engine) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("7")), one.arrival(pdu=receipt("7")))
+        await one.take(one.arrival(pdu=receipt("7")))
+        assert await states(one) == [(mt, "delivered")]
+        assert await one.count("receipts") == 3
+
+
+async def test_the_first_final_state_stays(engine: Engine) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        for state in ("UNDELIV", "DELIVRD", "ENROUTE"):
+            await one.take(one.arrival(pdu=receipt("7", state)))
+        assert await states(one) == [(mt, "failed")]
+
+
+async def test_a_receipt_for_nobody_is_kept(engine: Engine) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("8")), one.arrival(pdu=deliver(b"garbage", esm_class=0x04)))
+        assert await states(one) == [(mt, "accepted")]
+        assert await one.rows("receipts", "message_id", "state", "mt") == [
+            ("8", "DELIVRD", None),
+            ("", "UNKNOWN", None),
+        ]
+
+
+async def test_each_link_has_its_own_ids(engine: Engine) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("7"), link="south"))
+        assert await states(one) == [(mt, "accepted")]
+
+
+async def test_of_an_id_that_the_smsc_gives_again_the_latest_message_is_meant(engine: Engine) -> None:
+    async with world(engine) as one:
+        sender = Sender(one)
+        old, new = await sender.send("7"), await sender.send("7")
+        await one.take(one.arrival(pdu=receipt("7")))
+        assert await states(one) == [(old, "accepted"), (new, "delivered")]
+
+
+async def test_the_tlvs_go_before_the_text(engine: Engine) -> None:
+    told = {tlvs.RECEIPTED_MESSAGE_ID: b"7\0", tlvs.MESSAGE_STATE: b"\x05"}
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("999", tlvs=told)))
+        assert await states(one) == [(mt, "failed")]
+        assert await one.rows("receipts", "tlvs") == [(b"\x00\x1e\x00\x027\x00\x04\x27\x00\x01\x05",)]
+
+
+async def test_a_nul_in_the_text_is_no_obstacle(engine: Engine) -> None:
+    """SMSCs write C strings; PostgreSQL's text holds no NUL, and a receipt must not be bounced for ever."""
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=deliver(b"id:7\0 stat:DELIVRD\0", esm_class=0x04)))
+        assert await states(one) == [(mt, "delivered")]
+        assert await one.rows("receipts", "payload") == [(b"id:7\0 stat:DELIVRD\0",)]
+
+
+async def test_a_subscriber_who_types_a_receipt_has_sent_a_message(engine: Engine) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.sms("id:7 stat:DELIVRD")
+        assert (await states(one))[0] == (mt, "accepted")
+        assert await one.count("receipts") == 0
+        assert (await one.verdicts())[-1] == ("done", "unknown_keyword")
+
+
+async def test_receipts_and_messages_share_a_transaction(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        mt = await Sender(one).send("7")
+        before = one.database.transactions
+        await one.take(one.arrival("SUN 2"), one.arrival(pdu=receipt("7")), one.arrival("SUN 3"))
+        assert one.database.transactions == before + 1
+        assert (await states(one))[0] == (mt, "delivered")
+        assert await one.count("codes") == 3
+
+
+async def test_what_was_not_asked_for_is_not_matched(sqlite: Engine) -> None:
+    async with world(sqlite, links={"north": changed(LINK, receipts=False)}) as one:
+        await one.take(one.arrival(pdu=receipt("7")))
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("7")))
+        assert await states(one) == [(mt, "accepted")]
+        assert await one.rows("receipts", "mt") == [(None,), (None,)]

@@ -1,0 +1,506 @@
+"""The outbox of a link: messages go out in order, each answer is recorded, and nothing that was queued is forgotten."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import pytest
+from structlog.testing import capture_logs
+
+from smsgw.errors import StoreBroken, StoreUnavailable
+from smsgw.flows import send
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.send import Outbox
+from smsgw.kit.vault import Vault
+from smsgw.smpp import status
+from smsgw.store.database import Reader
+from tests.flows.world import LINK, SECOND, SUN, World, changed, texts, world
+from tests.servers.engines import Engine
+
+AWAY = StoreUnavailable("the disk is full")
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the store to come back does not make the tests wait."""
+    monkeypatch.setattr(send, "_RECORD_AGAIN_S", 0.0)
+    monkeypatch.setattr(send, "_READ_AGAIN_S", 0.0)
+
+
+class Box:
+    """An outbox with its surroundings."""
+
+    def __init__(self, one: World, **settings: Any) -> None:
+        self.one = one
+        self.woken = asyncio.Event()
+        self.outbox = Outbox(one.ports, "north", changed(LINK, **settings), self.woken.set)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Outbox]:
+        """Read back what waits, as the daemon does."""
+        task = asyncio.create_task(self.outbox.run())
+        try:
+            await self.read_back()
+            yield self.outbox
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await self.outbox.close()
+
+    async def read_back(self) -> None:
+        """Wait until the store has been read again."""
+        async with asyncio.timeout(10):
+            while self.outbox._more.is_set():
+                self.woken.clear()
+                await self.woken.wait()
+
+    def take_all(self) -> list[Outgoing]:
+        taken = []
+        while (message := self.outbox.take()) is not None:
+            taken.append(message)
+        return taken
+
+
+async def buy(one: World, *texts: str) -> list[Outgoing]:
+    """Buy codes; return their answers."""
+    before = len(one.sent)
+    for text in texts or ("SUN",):
+        await one.sms(text)
+    return one.sent[before:]
+
+
+async def told(one: World) -> list[tuple[Any, ...]]:
+    return await one.rows("mts", "status", "command_status", "message_id", "answered_ms", "tries")
+
+
+def names(messages: list[Outgoing]) -> list[str]:
+    return [message.row.id for message in messages]
+
+
+# --- order ----------------------------------------------------------------------------------------------------------
+
+
+async def test_messages_go_out_in_the_order_in_which_they_were_committed(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            box.woken.clear()
+            messages = await buy(one, "SUN 1", "SUN 2", "SUN 3")
+            outbox.offer(messages)
+            assert box.woken.is_set()
+            assert names(box.take_all()) == names(messages)
+            assert outbox.take() is None
+            assert outbox.wait_ms() is None
+
+
+async def test_what_waited_in_the_store_is_read_back_before_anything_new_is_taken(engine: Engine) -> None:
+    async with world(engine) as one:
+        old = await buy(one, "SUN 1", "SUN 2")
+        box = Box(one)
+        new = await buy(one, "SUN 3")
+        box.outbox.offer(new)
+        assert box.outbox.take() is None, "what is older waits in the store"
+        async with box.running():
+            found = box.take_all()
+            assert names(found) == names(old + new)
+            assert texts(found) == texts(old + new), "opened as it was sealed"
+
+
+async def test_a_message_is_held_once(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        messages = await buy(one)
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(messages)
+            outbox.offer(messages)
+            assert len(box.take_all()) == 1
+            outbox.offer(messages)
+            assert outbox.take() is None, "it is on its way"
+
+
+async def test_what_does_not_fit_waits_in_the_store(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "_CAPACITY", 4)
+    monkeypatch.setattr(send, "_PAGE", 3)
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            messages = await buy(one, *(f"SUN {number}" for number in range(11)))
+            for message in messages:
+                outbox.offer([message])
+            sent: list[Outgoing] = []
+            async with asyncio.timeout(10):
+                while len(sent) < len(messages):
+                    batch = box.take_all()
+                    assert len(batch) <= 4
+                    sent += batch
+                    box.woken.clear()
+                    for message in batch:
+                        outbox.accepted(message, message.row.id)
+                    if not batch:
+                        await box.woken.wait()
+            assert names(sent) == names(messages)
+        assert [row[0] for row in await told(one)] == ["accepted"] * 11
+
+
+async def test_other_links_and_nodes_have_their_own(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        await one.sms(link="south")
+        mine = await buy(one)
+        async with Box(one).running() as outbox:
+            message = outbox.take()
+            assert message is not None
+            assert [message.row.id] == names(mine)
+            assert outbox.take() is None
+
+
+async def test_it_can_be_told_to_look_again(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            messages = await buy(one)  # nobody offers them: another node has died
+            outbox.look_again()
+            await box.read_back()
+            assert names(box.take_all()) == names(messages)
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_accepted_message_is_recorded_under_the_smsc_s_id(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2"))
+            first, second = box.take_all()
+            one.clock.advance(5)
+            outbox.accepted(first, "é7")
+            outbox.accepted(second, "")
+        now_ms = one.clock.now_ms()
+        assert await told(one) == [("accepted", 0, "é7", now_ms, 1), ("accepted", 0, None, now_ms, 1)]
+
+
+async def test_results_that_wait_share_a_transaction(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, *(f"SUN {number}" for number in range(50))))
+            before = one.database.transactions
+            for message in box.take_all():
+                outbox.accepted(message, message.row.id)
+            await outbox.close()
+            assert one.database.transactions == before + 1
+        assert {row[0] for row in await told(one)} == {"accepted"}
+
+
+@pytest.mark.parametrize("command_status", [status.ESME_RINVDSTADR, 0x400, 0])
+async def test_a_final_refusal_is_final(engine: Engine, command_status: int) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            outbox.refused(box.take_all()[0], command_status)
+            assert (outbox.take(), outbox.wait_ms()) == (None, None)
+        assert await told(one) == [("refused", command_status, None, one.clock.now_ms(), 1)]
+
+
+async def test_a_message_whose_validity_is_over_is_not_sent(engine: Engine) -> None:
+    async with world(engine, services={"sun": changed(SUN, reply_valid_s=60)}) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1"))
+            one.clock.advance(59 * SECOND)
+            outbox.offer(await buy(one, "SUN 2"))
+            one.clock.advance(1 * SECOND)
+            assert names(box.take_all()) == names(one.sent[1:])
+        assert (await told(one))[0] == ("expired", None, None, one.clock.now_ms(), 0)
+
+
+# --- trying again ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command_status", [status.ESME_RTHROTTLED, status.ESME_RMSGQFUL])
+async def test_a_refusal_that_says_later_is_tried_again_after_a_pause(engine: Engine, command_status: int) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            [message] = box.take_all()
+            outbox.refused(message, command_status)
+            assert outbox.take() is None
+            pause_ms = outbox.wait_ms()
+            assert pause_ms is not None
+            assert 800 <= pause_ms <= 1_000, "a second, shortened by chance"
+            await outbox.close()
+            assert await one.rows("mts", "status", "command_status", "tries", "not_before_ms") == [
+                ("queued", command_status, 1, one.clock.now_ms() + pause_ms)
+            ]
+            one.clock.advance(pause_ms - 1)
+            assert outbox.take() is None
+            assert outbox.wait_ms() == 1
+            one.clock.advance(1)
+            [again] = box.take_all()
+            assert again.payload == message.payload
+            outbox.accepted(again, "7")
+        assert [row[0] for row in await told(one)] == ["accepted"]
+        assert await one.rows("mts", "tries") == [(2,)]
+
+
+async def test_the_pauses_grow_up_to_their_ceiling(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one, retry_first_s=1, retry_ceiling_s=10)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            pauses = []
+            for _ in range(6):
+                [message] = box.take_all()
+                outbox.refused(message, status.ESME_RTHROTTLED)
+                pause_ms = outbox.wait_ms()
+                assert pause_ms is not None
+                pauses.append(pause_ms)
+                one.clock.advance(pause_ms)
+        for pause_ms, longest in zip(pauses, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000], strict=True):
+            assert 0.8 * longest <= pause_ms <= longest
+
+
+async def test_a_message_that_waits_does_not_hold_up_the_others(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2", "SUN 3"))
+            first = outbox.take()
+            assert first is not None
+            outbox.refused(first, status.ESME_RTHROTTLED)
+            assert names(box.take_all()) == names(one.sent[1:])
+            one.clock.advance(SECOND)
+            assert names(box.take_all()) == [first.row.id]
+
+
+async def test_a_message_without_an_answer_is_sent_again(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            [message] = box.take_all()
+            box.woken.clear()
+            outbox.unanswered(message)
+            assert box.woken.is_set()
+            [again] = box.take_all()
+            outbox.accepted(again, "7")
+        assert await told(one) == [("accepted", 0, "7", one.clock.now_ms(), 2)]
+
+
+async def test_a_pause_is_kept_over_a_restart(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            outbox.refused(box.take_all()[0], status.ESME_RTHROTTLED)
+            pause_ms = outbox.wait_ms()
+            assert pause_ms is not None
+        clock = one.clock
+    async with world(engine, clock=clock, seed=2) as one, Box(one).running() as outbox:
+        assert (outbox.take(), outbox.wait_ms()) == (None, pause_ms)
+        clock.advance(pause_ms)
+        assert outbox.take() is not None
+
+
+# --- a crash --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_not_recorded_is_sent_again_after_a_crash_and_what_was_is_not(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2", "SUN 3"))
+            recorded, unrecorded, unanswered = box.take_all()
+            outbox.accepted(recorded, "1")
+            await outbox.close()
+            one.database.before = [StoreBroken("an fsync failed")]
+            outbox.accepted(unrecorded, "2")
+        clock = one.clock
+    async with world(engine, clock=clock, seed=2) as one:
+        box = Box(one)
+        async with box.running():
+            assert names(box.take_all()) == names([unrecorded, unanswered])
+
+
+# --- when the store does not work -----------------------------------------------------------------------------------
+
+
+async def test_results_are_put_off_until_the_store_works_again(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2"))
+            first, second = box.take_all()
+            one.database.before = [AWAY, AWAY, AWAY]
+            outbox.accepted(first, "1")
+            outbox.refused(second, status.ESME_RTHROTTLED)
+            await outbox.close()
+            assert one.database.before == []
+        assert [(row[0], row[2]) for row in await told(one)] == [("accepted", "1"), ("queued", None)]
+
+
+async def test_what_is_not_recorded_counts_as_held_so_that_the_sending_slows_down(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_CAPACITY", 2)
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            messages = await buy(one, "SUN 1", "SUN 2", "SUN 3")
+            one.database.open.clear()
+            outbox.offer(messages)
+            for message in box.take_all():
+                outbox.accepted(message, message.row.id)
+            await asyncio.sleep(0)
+            assert outbox.take() is None
+            one.database.open.set()
+            await box.read_back()
+            assert names(box.take_all()) == names(messages[2:])
+
+
+async def test_one_poisoned_result_does_not_take_the_others_along(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2", "SUN 3"))
+            first, second, third = box.take_all()
+            with capture_logs() as entries:
+                outbox.accepted(first, "1")
+                outbox.refused(second, 2**70)  # more than a column can hold
+                outbox.accepted(third, "3")
+                await outbox.close()
+        assert [row[0] for row in await told(one)] == ["accepted", "queued", "accepted"]
+        [entry] = [entry for entry in entries if entry["event"] == "mt.result_not_recorded"]
+        assert entry["mt"] == second.row.id
+
+
+async def test_a_broken_disk_ends_the_recording(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2"))
+            first, second = box.take_all()
+            one.database.before = [StoreBroken("an fsync failed")] * 2
+            outbox.accepted(first, "1")
+            outbox.accepted(second, "2")
+            await outbox.close()
+            assert len(one.database.before) == 1, "nothing is tried one by one on such a disk"
+        assert [row[0] for row in await told(one)] == ["queued", "queued"]
+
+
+async def test_the_end_does_not_wait_for_a_store_that_does_not_work(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_CLOSE_S", 0.01)
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            [message] = box.take_all()
+            one.database.open.clear()
+            outbox.accepted(message, "1")
+            async with asyncio.timeout(5):
+                await outbox.close()
+        assert [row[0] for row in await told(one)] == ["queued"]
+
+
+# --- reading back ---------------------------------------------------------------------------------------------------
+
+
+class Slow:
+    """A reader whose rows are on their way while something happens."""
+
+    def __init__(self, inner: Reader, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._inner = inner
+        self._meanwhile = meanwhile
+
+    async def fetch(self, query: str, /, **parameters: object) -> list[tuple[Any, ...]]:
+        rows = await self._inner.fetch(query, **parameters)
+        await self._meanwhile()
+        return rows
+
+    async def fetch_one(self, query: str, /, **parameters: object) -> tuple[Any, ...] | None:
+        return await self._inner.fetch_one(query, **parameters)
+
+
+async def test_what_is_settled_while_the_store_is_being_read_is_not_sent_again(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2"))
+            first, second = box.take_all()
+            read = one.database.read
+            done = False
+
+            async def meanwhile() -> None:
+                nonlocal done
+                if not done:
+                    done = True
+                    outbox.accepted(first, "1")
+                    await outbox.close()
+
+            @asynccontextmanager
+            async def slowly() -> AsyncIterator[Reader]:
+                async with read() as reader:
+                    yield Slow(reader, meanwhile)
+
+            one.database.read = slowly  # type: ignore[method-assign]  # the test is about this race
+            outbox.look_again()
+            await box.read_back()
+            assert done
+            assert box.take_all() == []
+            assert second.row.id in outbox._held
+
+
+async def test_reading_is_tried_again_until_the_store_works(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        messages = await buy(one)
+        read = one.database.read
+        failures = [AWAY, AWAY]
+
+        @asynccontextmanager
+        async def failing() -> AsyncIterator[Reader]:
+            if failures:
+                raise failures.pop()
+            async with read() as reader:
+                yield reader
+
+        one.database.read = failing  # type: ignore[method-assign]  # the test is about these failures
+        box = Box(one)
+        async with box.running():
+            assert names(box.take_all()) == names(messages)
+        assert failures == []
+
+
+async def test_an_error_that_will_not_pass_ends_the_task(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+
+        def broken() -> NoReturn:
+            raise StoreBroken("the file is damaged")
+
+        one.database.read = broken  # type: ignore[method-assign]  # the test is about this failure
+        with pytest.raises(StoreBroken):
+            await Box(one).outbox.run()
+
+
+async def test_a_message_that_was_sealed_with_another_key_stays_and_the_others_go_out(engine: Engine) -> None:
+    async with world(engine) as one:
+        lost = await buy(one, "SUN 1")
+        clock = one.clock
+    async with world(engine, clock=clock, seed=2) as one:
+        clock.advance(SECOND)
+        one.ports = changed(one.ports, vault=Vault("k2", b"\1" * 32, one.ports.random_bytes))
+        one.receiver = type(one.receiver)(one.ports, one.catalog, one.sent.extend)
+        readable = await buy(one, "SUN 2")
+        box = Box(one)
+        with capture_logs() as entries:
+            async with box.running():
+                assert names(box.take_all()) == names(readable)
+        [entry] = [entry for entry in entries if entry["event"] == "mt.not_readable"]
+        assert entry["mt"] == lost[0].row.id
+        assert [row[0] for row in await told(one)] == ["queued", "queued"]

@@ -1,0 +1,167 @@
+"""A store that cannot write: operators are asked to try again, visitors too, and all goes on by itself when it can."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import pytest
+
+from tests.faults.disk import FaultyDisk
+from tests.peers import octets
+from tests.peers.plain_smsc import Line, Mo, PlainSmsc
+from tests.system.books import Books
+from tests.system.daemon import PATIENCE_S, Daemon, daemon_of, until
+
+NUMBER = "359888000001"
+
+
+class Fault(NamedTuple):
+    """How a store stops to write, and how it begins again."""
+
+    environment: dict[str, str]
+    begin: Callable[[], object]
+    end: Callable[[], object]
+
+
+MakeFault: TypeAlias = Callable[[Path], Fault]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> FaultyDisk:
+    """A disk for the database that fails on demand."""
+    if shutil.which("cc") is None:
+        pytest.fail("a C compiler is missing; apt-get install gcc libc6-dev")
+    return FaultyDisk.build(tmp_path, pattern="*/smsgw.db*")
+
+
+@pytest.fixture(params=["disk full", "locked"])
+def fault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fault]:
+    """A disk without room, or another process that keeps the database locked for longer than anybody waits."""
+    if request.param == "disk full":
+        disk: FaultyDisk = request.getfixturevalue("disk")
+        yield Fault(disk.environment, lambda: disk.fail("full"), disk.heal)
+        return
+    with closing(_other_process(tmp_path)) as other:
+        yield Fault({}, lambda: other.execute("begin immediate"), other.rollback)
+
+
+def _other_process(folder: Path) -> sqlite3.Connection:
+    (folder / "smsgw.db").touch(0o600)
+    return sqlite3.connect(folder / "smsgw.db", isolation_level=None)
+
+
+async def is_alive(smsc: PlainSmsc, line: Line) -> bool:
+    """Whether an enquire_link is answered."""
+    number = line.request(octets.ENQUIRE_LINK)
+    await smsc.until(lambda: number in {pdu.sequence for pdu in line.heard_of(octets.ENQUIRE_LINK_RESP)})
+    return not line.closed
+
+
+async def settled(daemon: Daemon, mos: list[Mo], *smscs: PlainSmsc) -> None:
+    """Check that each message, from a number of its own, is acknowledged, and has bought and got one code."""
+    once = {mo.source: 1 for mo in mos}
+    for smsc in smscs:
+        await smsc.until(lambda smsc=smsc: smsc.idle)  # type: ignore[misc]  # mypy can't type a lambda's default
+    await until(lambda: sum(len(smsc.codes) for smsc in smscs) == len(mos), PATIENCE_S, daemon.tail)
+    assert await daemon.stop() == 0
+    assert all(mo.acknowledged for mo in mos)
+    assert {number: len(set(codes)) for smsc in smscs for number, codes in smsc.codes.items()} == once
+    codes = await Books(file=daemon.database).rows("select msisdn, count(*) from codes group by msisdn")
+    assert dict(codes) == once
+
+
+async def test_all_goes_on_by_itself_when_the_store_writes_again(tmp_path: Path, fault: Fault) -> None:
+    main = {"store": {"busy_timeout_s": 0.3}, "web": {"port": 0, "verify_timeout_s": 1.0}}
+    async with (
+        PlainSmsc() as smsc,
+        PlainSmsc() as other,
+        daemon_of(tmp_path, {"one": {"port": smsc.port}, "two": {"port": other.port}}, main=main) as daemon,
+    ):
+        daemon.start(fault.environment)
+        line, other_line = await smsc.until_bound(), await other.until_bound()
+        first = smsc.put(NUMBER)
+        await smsc.until(lambda: NUMBER in smsc.codes)
+        [code] = smsc.codes[NUMBER]
+        assert (await daemon.verify(code)).status == 303
+
+        fault.begin()
+        mos = [smsc.put(f"359888{number:06}") for number in range(100, 130)]
+        await smsc.until(lambda: all(octets.TRY_AGAIN in mo.answers for mo in mos))
+        answered = await daemon.verify(code)
+        assert answered.status == 503
+        assert "try again in a minute" in answered.body
+        assert await is_alive(other, other_line)
+        assert await is_alive(smsc, line)
+        other_line.drop()  # this one cannot begin a session now, and must do so later
+        assert not any(mo.acknowledged for mo in mos)
+        assert {status for mo in mos for status in mo.answers} == {octets.TRY_AGAIN}
+
+        fault.end()
+        await smsc.until(lambda: all(mo.acknowledged for mo in mos))
+        assert (await daemon.verify(code)).location == "http://shop.example/in"
+        await other.until_bound()
+        last = other.put("359889000001")
+        assert not line.closed
+        assert [entry for entry in daemon.entries if "Traceback" in str(entry)] == []
+        await settled(daemon, [first, *mos, last], smsc, other)
+
+
+async def test_what_comes_again_while_the_store_is_slow_is_bought_once(tmp_path: Path) -> None:
+    """The SMSC gives up waiting for the answer, delivers again on the same connection, and gets both answers."""
+    link = {"smsc_response_timer_s": 0.2}
+    with closing(_other_process(tmp_path)) as other:
+        async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port, **link}}) as daemon:
+            daemon.start()
+            line = await smsc.until_bound()
+            other.execute("begin immediate")
+            mos = [smsc.put(f"359888{number:06}") for number in range(20)]
+            late, later = mos[:10], mos[10:]
+            await asyncio.sleep(0.3)  # longer than the SMSC waits
+            for mo in late:
+                line.deliver(mo)
+            await is_alive(smsc, line)  # they have been read
+            other.rollback()
+            await smsc.until(lambda: all(len(mo.answers) == 2 for mo in late))
+            await smsc.until(lambda: all(mo.acknowledged for mo in later))
+            for mo in later:  # their answers came, but too late for this SMSC
+                line.deliver(mo)
+            await smsc.until(lambda: all(len(mo.answers) == 2 for mo in mos))
+            assert {status for mo in mos for status in mo.answers} == {octets.OK}
+            await settled(daemon, mos, smsc)
+
+
+async def test_after_a_failed_fsync_nothing_is_acknowledged(tmp_path: Path, disk: FaultyDisk) -> None:
+    async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port}}) as daemon:
+        daemon.start(disk.environment)
+        await smsc.until_bound()
+        first = smsc.put(NUMBER)
+        await smsc.until(lambda: smsc.idle and NUMBER in smsc.codes)
+
+        disk.fail("fsync")
+        mos = [smsc.put(f"359888{number:06}") for number in range(100, 130)]
+        assert await daemon.ended() == 74
+        [line] = daemon.lines()
+        assert line == "smsgw: SQLite: disk I/O error (SQLITE_IOERR_FSYNC)"
+        assert len(daemon.told("store.broken", level="critical")) == 1
+        assert [mo.answers for mo in mos] == [[]] * len(mos)
+
+        disk.heal()
+        daemon.start(disk.environment)
+        await settled(daemon, [first, *mos], smsc)
+
+
+async def test_a_full_disk_at_the_start_is_one_clear_line(tmp_path: Path, disk: FaultyDisk) -> None:
+    async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port}}) as daemon:
+        disk.fail("full")
+        daemon.start(disk.environment)
+        status = await daemon.ended()
+        assert (status, len(daemon.lines())) == (75, 1)
+        assert daemon.lines()[0].startswith("smsgw: SQLite: ")
+
+        disk.heal()
+        daemon.start(disk.environment)
+        await settled(daemon, [smsc.put(NUMBER)], smsc)
