@@ -3,7 +3,6 @@
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from functools import lru_cache
 from typing import Protocol
 
 
