@@ -1,7 +1,9 @@
 """The HTTP server: routes and limits, from its start on a port to its end."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp_jinja2
 import jinja2
@@ -18,7 +20,7 @@ from smsgw.web.verify import Verify
 log = get_logger(__name__)
 
 _HERE = Path(__file__).parent
-_BODY_BYTES = 16 * 1024  # a code and a merchant's own fields
+_BODY_BYTES = 16 * 1024  # a code and a merchant's own fields; an address with them in it may be as long
 _KEEPALIVE_S = 15.0
 _PORT_TAKEN = 69  # EX_UNAVAILABLE
 
@@ -47,12 +49,27 @@ def create(settings: Web, verifier: Verifier, catalog: Catalog, healthy: Callabl
     return app
 
 
+class _Discreet(logging.Logger):
+    """Hears what aiohttp says about requests that it cannot read: it quotes them, and there are codes in them."""
+
+    def exception(self, msg: object, *args: object, **options: Any) -> None:  # noqa: ARG002 - what must not be told
+        """Tell the kind of fault only."""
+        log.info("web.unreadable", error=type(options.get("exc_info")).__name__)
+
+
 class Server:
     """A running server."""
 
     def __init__(self, app: web.Application, settings: Web) -> None:
         self._settings = settings
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=_KEEPALIVE_S, shutdown_timeout=3.0)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_Discreet("aiohttp.server"),
+            keepalive_timeout=_KEEPALIVE_S,
+            shutdown_timeout=3.0,
+            max_line_size=_BODY_BYTES,
+        )
         self.port = 0
 
     async def start(self) -> None:

@@ -14,6 +14,9 @@ from smsgw.web.guard import page
 
 log = get_logger(__name__)
 
+# Too slow, not a form, an unknown charset, not compressed as it says, cut short.
+_NO_FORM = (TimeoutError, ValueError, LookupError, web.RequestPayloadError, ConnectionError)
+
 
 class Verify:
     """GET and POST /v/<service> with the field ``code``; answers 303 to the service's own pages, never elsewhere."""
@@ -33,7 +36,7 @@ class Verify:
         try:
             async with asyncio.timeout(self._body_timeout_s):
                 form = await request.post()
-        except (TimeoutError, ValueError, LookupError):  # too slow, not a form, an unknown charset
+        except _NO_FORM:
             return page(request, 400)
         typed = form.get("code", "")
         return await self._answer(request, typed if isinstance(typed, str) else "")

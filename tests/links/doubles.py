@@ -1,4 +1,4 @@
-"""What stands around a connection in its tests: a receiver that stores when it is told to, messages that wait, an SMSC."""
+"""What stands around a connection in its tests: a receiver that stores when told to, messages that wait, an SMSC."""
 
 import asyncio
 import secrets
@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
 from itertools import count
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from smsgw.errors import StoreUnavailable
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
 from smsgw.flows.receive import Item, Receiver, SessionEnded, SessionStarted
-from smsgw.flows.send import Outbox
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.limits import TokenBucket
 from smsgw.links.connection import Connection, Parts
@@ -22,6 +21,9 @@ from smsgw.settings import LinkSettings
 from smsgw.store.mts import MtRow
 from tests.peers.plain_smsc import PASSWORD, Line, PlainSmsc
 from tests.simulator.virtual_loop import LoopClock, run
+
+if TYPE_CHECKING:
+    from smsgw.flows.send import Outbox
 
 _NOBODY: Final[Any] = None  # where the part under test never looks
 
@@ -194,7 +196,7 @@ class Scene:
     async def until(self, condition: Any) -> None:
         """Wait for something on this side."""
         async with asyncio.timeout(600):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - no event is told: these are the program's own attributes
                 await asyncio.sleep(0.05)  # virtual
 
     async def end(self) -> SessionEnded:

@@ -12,7 +12,7 @@ from tests.peers import octets
 from tests.peers.octets import HEADER, Pdu
 from tests.peers.plain_smsc import PASSWORD, SHORT_CODE, Line, PlainSmsc, correct
 from tests.system.books import Books
-from tests.system.daemon import Daemon, daemon_of
+from tests.system.daemon import Daemon, Table, daemon_of
 
 _DELIVER: Final = octets.pack(octets.DELIVER_SM, 77, body=octets.deliver_sm("359887000001", SHORT_CODE, b"SUN"))
 _UNKNOWN: Final = 0x00010203
@@ -86,7 +86,9 @@ async def test_half_a_pdu_and_then_nothing_is_given_up(tmp_path: Path) -> None:
         await it.buys()
         await it.goes_on()
         # the half message has left nothing behind
-        assert await Books(file=it.daemon.database).number("select count(*) from mos where source = '359887000001'") == 0
+        assert (
+            await Books(file=it.daemon.database).number("select count(*) from mos where source = '359887000001'") == 0
+        )
 
 
 async def test_a_pdu_in_single_octets_is_a_pdu(tmp_path: Path) -> None:
@@ -134,7 +136,6 @@ async def test_a_flood_that_does_not_read_its_answers_is_not_read_any_more(tmp_p
         messages = 3000
         line.write(b"".join(octets.pack(octets.DELIVER_SM, 1000 + n, body=_DELIVER[16:]) for n in range(messages)))
         questions = await _flood(line)
-        import sys; sys.stdout.write(f'{questions} {it.daemon.memory_kib() - before_kib}\n')
         assert it.daemon.memory_kib() - before_kib < _MOST_GROWTH_KIB
         await it.goes_on()
 
@@ -212,7 +213,8 @@ async def test_a_bind_that_is_never_answered_is_tried_again(tmp_path: Path) -> N
 
 async def test_a_wrong_password_is_one_clear_line_and_a_long_pause(tmp_path: Path) -> None:
     async with PlainSmsc() as bad, PlainSmsc() as good:
-        links = {"bad": {"port": bad.port, "password_file": "wrong"}, "good": {"port": good.port}}
+        wrong: Table = {"port": bad.port, "password_file": "wrong"}
+        links = {"bad": wrong, "good": {"port": good.port}}
         async with daemon_of(tmp_path, links) as daemon:
             (tmp_path / "links" / "wrong").write_text("guess-me")
             daemon.start()

@@ -328,7 +328,7 @@ async def test_a_stop_waits_for_what_is_in_flight_and_then_unbinds() -> None:
         await one.smsc.until(lambda: before.acknowledged)
         assert one.line.heard_of(octets.UNBIND) == []
 
-        one.smsc.respond(one.line, *one.line.heard_of(octets.SUBMIT_SM))
+        one.smsc.respond(one.line, one.line.heard_of(octets.SUBMIT_SM)[0])
         await stopping
         assert await one.life == "unbound"
         assert len(one.line.heard_of(octets.UNBIND)) == 1

@@ -247,6 +247,5 @@ class PlainSmsc:
 def correct(_: Line, pdu: Pdu) -> int:
     """Answer as an SMSC does that has nothing to complain about."""
     if pdu.command in octets.BINDS:
-        _, password = octets.bind(pdu.body)
-        return octets.OK if password == PASSWORD else octets.INVALID_PASSWORD
+        return octets.OK if octets.bind(pdu.body)[1] == PASSWORD else octets.INVALID_PASSWORD
     return octets.OK

@@ -11,8 +11,6 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -28,21 +26,22 @@ _MESSAGES: Final = 1000
 _PATIENCE_S: Final = 60.0
 
 
-@asynccontextmanager
-async def _smsbox_port() -> AsyncIterator[None]:
+async def _smsbox() -> socket.socket:
     """Listen where the tester looks for a part of Kannel that this test does not need; one test at a time."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            listener = socket.create_server(("127.0.0.1", _SMSBOX_PORT))  # the backlog is all it takes
+            return socket.create_server(("127.0.0.1", _SMSBOX_PORT))  # its backlog is all it takes
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.1)
-        else:
-            break
-    with listener:
-        yield
+
+
+def _start(tester: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+    command = [tester, "-v", "0", "-p", str(port), "-m", str(_MESSAGES)]
+    with log.open("wb") as out:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=log.parent)
 
 
 @pytest.mark.peers
@@ -50,10 +49,8 @@ async def test_a_thousand_messages_of_kannels_tester(tmp_path: Path) -> None:
     tester, port, log = program(_TESTER, "kannel-extras"), free_port(), tmp_path / "tester.log"
     links = {"kannel": {"port": port, "bind": "separate"}}
     everything = {"short_code": "123", "keywords": ["*"]}
-    async with _smsbox_port(), daemon_of(tmp_path, links, service=everything) as daemon:
-        with log.open("wb") as out:
-            command = [tester, "-v", "0", "-p", str(port), "-m", str(_MESSAGES)]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=tmp_path)
+    async with daemon_of(tmp_path, links, service=everything) as daemon:
+        smsbox, process = await _smsbox(), _start(tester, port, log)
         try:
             daemon.start()
             books = Books(file=daemon.database)
@@ -68,6 +65,7 @@ async def test_a_thousand_messages_of_kannels_tester(tmp_path: Path) -> None:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            smsbox.close()
 
         handled = Counter(re.findall(r"Handling SMPP PDU of type (\w+)", log.read_text(errors="replace")))
         assert handled == {

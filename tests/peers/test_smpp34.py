@@ -1,4 +1,4 @@
-"""An SMSC in Rust that nobody here wrote: it delivers, takes what is submitted, and tells by receipt what became of it."""
+"""An SMSC in Rust that nobody here wrote: it delivers, takes what is submitted, and sends receipts for it."""
 
 import asyncio
 import time
@@ -14,6 +14,7 @@ from tests.system.daemon import daemon_of
 T = TypeVar("T")
 
 _WAIT_S: Final = 20.0
+_THROTTLED: Final = 0x58
 _RECEIPT: Final = 0x04  # esm_class of a deliver_sm that is one (SMPP 3.4 §5.2.12)
 
 
@@ -22,6 +23,19 @@ async def _next(server: smpp34.Server, kind: type[T]) -> T:
         event = await server.next()
     assert isinstance(event, kind)
     return event
+
+
+async def deliver(esme: smpp34.Esme, text: bytes, *, esm_class: int = 0, data_coding: int = 0) -> smpp34.DeliverSmResp:
+    """Deliver a message, or a receipt."""
+    return await esme.deliver_sm(
+        "1234",
+        text,
+        source_addr="359888123456",
+        source_addr_ton=1,
+        source_addr_npi=1,
+        esm_class=esm_class,
+        data_coding=data_coding,
+    )
 
 
 async def _until(books: Books, query: str, rows: list[tuple[object, ...]]) -> None:
@@ -42,8 +56,7 @@ async def test_a_code_is_bought_answered_and_its_receipt_is_matched(tmp_path: Pa
             esme = await _next(server, smpp34.Esme)
             assert (esme.system_id, esme.can_receive) == ("smsgw", True)
 
-            number = {"source_addr": "359888123456", "source_addr_ton": 1, "source_addr_npi": 1}
-            assert (await esme.deliver_sm("1234", "слънце".encode("utf-16-be"), data_coding=8, **number)).is_success
+            assert (await deliver(esme, "слънце".encode("utf-16-be"), data_coding=8)).is_success
             submitted = await _next(server, smpp34.SubmitSmEvent)
             assert (submitted.source_addr, submitted.destination_addr) == ("1234", "359888123456")
             assert (submitted.dest_addr_ton, submitted.dest_addr_npi, submitted.registered_delivery) == (1, 1, 1)
@@ -54,7 +67,7 @@ async def test_a_code_is_bought_answered_and_its_receipt_is_matched(tmp_path: Pa
             receipt = (
                 b"id:7a3f sub:001 dlvrd:001 submit date:2601010000 done date:2601010000 stat:DELIVRD err:000 text:"
             )
-            assert (await esme.deliver_sm("1234", receipt, esm_class=_RECEIPT, **number)).is_success
+            assert (await deliver(esme, receipt, esm_class=_RECEIPT)).is_success
             await _until(books, "select status, message_id from mts", [("delivered", "7a3f")])
             assert await books.number("select count(*) from mos") == 1  # a receipt is not a message
 
@@ -72,9 +85,9 @@ async def test_what_it_throttles_is_sent_again(tmp_path: Path) -> None:
         async with daemon_of(tmp_path, {"rust": {"port": port, "retry_first_s": 0.05}}) as daemon:
             daemon.start()
             esme = await _next(server, smpp34.Esme)
-            await esme.deliver_sm("1234", b"SUN", source_addr="359888123456")
+            await deliver(esme, b"SUN")
             first = await _next(server, smpp34.SubmitSmEvent)
-            first.reject(smpp34.ESME_RTHROTTLED)
+            first.reject(_THROTTLED)
             second = await _next(server, smpp34.SubmitSmEvent)
             second.accept("1")
             assert second.short_message == first.short_message

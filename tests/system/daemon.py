@@ -58,7 +58,12 @@ class Daemon:
     """
 
     def __init__(
-        self, folder: Path, links: Mapping[str, Table], *, main: Table | None = None, service: Table | None = None
+        self,
+        folder: Path,
+        links: Mapping[str, Table],
+        *,
+        main: Table | None = None,
+        service: Table | None = None,
     ) -> None:
         self.folder = folder
         self.file = folder / "smsgw.toml"

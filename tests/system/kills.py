@@ -1,4 +1,4 @@
-"""A campaign of kills: the daemon dies again and again under load, and the SMSC delivers again what it does not know done.
+"""A campaign of kills: the daemon dies again and again under load, and the SMSC delivers again what got no answer.
 
 Each message comes from a number of its own, so that what a number has bought can be counted at the end; some numbers
 send the same text twice at once, in a session that lives until both are acknowledged, and have bought twice.
@@ -6,18 +6,21 @@ send the same text twice at once, in a session that lives until both are acknowl
 
 import asyncio
 import signal
+import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.peers import octets
 from tests.peers.octets import Pdu
 from tests.peers.plain_smsc import Line, Mo, PlainSmsc, correct
 from tests.system.books import Books
 from tests.system.daemon import PATIENCE_S, Daemon, until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 _BACKLOG = 100  # messages that wait at the SMSC at any time
 _DRAIN_S = 60.0
@@ -62,7 +65,7 @@ class Campaign:
             with suppress(asyncio.CancelledError):
                 await feeder
         await self._drain()
-        print(self._figures(time.monotonic() - began))
+        sys.stdout.write(f"{self._figures(time.monotonic() - began)}\n")
 
     async def _feed(self) -> None:
         while True:
@@ -173,10 +176,12 @@ class Campaign:
     # What must be true
 
     async def check(self) -> None:
-        """Nothing acknowledged is lost, nothing is sold twice, nothing is half done; at the SMSC and in the database."""
+        """At the SMSC and in the database: nothing acknowledged is lost, sold twice or half done."""
         assert [mo.source for mo in self.mos if not mo.acknowledged] == []
         at_smsc = Counter({source: len(set(codes)) for source, codes in self._smsc.codes.items()})
-        in_books = Counter(dict(await self._books.rows("select msisdn, count(*) from codes group by msisdn")))
+        in_books: Counter[str] = Counter(
+            dict(await self._books.rows("select msisdn, count(*) from codes group by msisdn"))
+        )
         wrong = [number for number in self.bought if not at_smsc[number] == in_books[number] == self.bought[number]]
         assert wrong == [], f"{len(wrong)} numbers got more or less than they bought: {await self._story(wrong[0])}"
         assert in_books.total() == self.bought.total()

@@ -1,7 +1,8 @@
-"""Killed at any moment, the daemon loses nothing that it acknowledged, and sells nothing twice (mission, promises 1, 2, 7)."""
+"""Killed at any moment, it loses nothing that it acknowledged and sells nothing twice (mission, promises 1, 2, 7)."""
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ from tests.system.kills import Campaign
 
 async def _survive(folder: Path, kills: int, store: dict[str, str], books: Books) -> None:
     seed = int(os.environ.get("SMSGW_TEST_SEED") or secrets.randbits(32))
-    print(f"SMSGW_TEST_SEED={seed}")
+    sys.stdout.write(f"SMSGW_TEST_SEED={seed}\n")
     async with (
         PlainSmsc(window=50) as smsc,
         daemon_of(folder, {"one": {"port": smsc.port}}, main={"store": store}) as daemon,

@@ -1,0 +1,84 @@
+"""The verify address on a real port, with a small world behind it, and visitors of every kind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from smsgw.flows.access import Verifier
+from smsgw.settings import Web
+from smsgw.web.server import Server, create
+from tests.flows.world import World, world
+from tests.servers.engines import Engine
+
+QUICK = Web(port=0, body_timeout_s=0.2, verify_timeout_s=0.2)
+
+
+class Site:
+    """A running server and its world."""
+
+    def __init__(self, one: World, port: int, session: aiohttp.ClientSession) -> None:
+        self.one = one
+        self.port = port
+        self.session = session
+
+    async def code(self, text: str = "SUN") -> str:
+        """Buy a code."""
+        await self.one.sms(text)
+        return (await self.one.codes())[-1]
+
+    async def ask(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
+        """Ask, follow no redirect, read the answer to its end."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with self.session.request(method, url, allow_redirects=False, **options) as response:
+            await response.read()
+            return response
+
+    async def get(self, code: str, service: str = "sun") -> aiohttp.ClientResponse:
+        """Bring a code in the address."""
+        return await self.ask("GET", f"/v/{service}", params={"code": code})
+
+    async def post(self, code: str, service: str = "sun") -> aiohttp.ClientResponse:
+        """Bring a code in a form."""
+        return await self.ask("POST", f"/v/{service}", data={"code": code})
+
+    async def raw(self, *pieces: bytes, hang_up: bool = False) -> bytes:
+        """Send octets as they are; return what comes back until the server closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            return b"" if hang_up else await asyncio.wait_for(reader.read(), 20)
+        finally:
+            writer.close()
+
+    async def form(self, body: bytes, kind: str = "application/x-www-form-urlencoded", *more: str) -> bytes:
+        """Post octets as a form of some kind, and have the connection closed."""
+        lines = ["POST /v/sun HTTP/1.1", "Host: x", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *more]
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        try:
+            return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def site(
+    engine: Engine, settings: Web = QUICK, healthy: Callable[[], bool] = lambda: True, **changes: Any
+) -> AsyncIterator[Site]:
+    """Serve a world."""
+    async with world(engine, **changes) as one:
+        verifier = Verifier(one.ports)
+        server = Server(create(settings, verifier, one.catalog, healthy), settings)
+        await server.start()
+        try:
+            async with aiohttp.ClientSession() as session:
+                yield Site(one, server.port, session)
+        finally:
+            one.database.open.set()
+            await server.stop()
+            await verifier.close()
