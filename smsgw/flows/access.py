@@ -3,6 +3,7 @@
 Both work on batches: many purchases, or many visitors, in one transaction.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from msgspec import Struct, structs
@@ -103,48 +104,68 @@ class Visit(Struct, frozen=True, kw_only=True):
     visitor: str  # address of the visitor
 
 
+class _Waiting(Struct, frozen=True, kw_only=True):
+    """A visit, and when its visitor is told to come again; what is decided later would use up a code for nobody."""
+
+    visit: Visit
+    until_ms: int  # monotonic
+
+
 class Verifier:
     """Verifies codes and counts their uses; visitors who come at once share a transaction."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._batch: Batch[Visit, Outcome] = Batch(self._handle, name="verify", limit=200, capacity=2_000)
+        self._batch: Batch[_Waiting, Outcome | None] = Batch(self._handle, name="verify", limit=200, capacity=2_000)
 
-    async def redeem(self, visit: Visit) -> Outcome:
+    async def redeem(self, visit: Visit, patience_s: float) -> Outcome:
         """Decide one attempt, record it, and count the use if it succeeds; returns after the commit.
+
+        Args:
+            visit: who brings what.
+            patience_s: longest wait.
 
         Raises:
             StoreUnavailable: nothing was decided.
+            TimeoutError: nothing was decided, unless the commit was already on its way.
             asyncio.QueueFull: too many visitors wait already.
         """
-        return await self._batch.add(visit)
+        until_ms = self._ports.clock.monotonic_ms() + int(patience_s * 1000)
+        async with asyncio.timeout(patience_s):
+            outcome = await self._batch.add(_Waiting(visit=visit, until_ms=until_ms))
+        if outcome is None:
+            raise TimeoutError
+        return outcome
 
     async def close(self) -> None:
         """Finish what waits."""
         await self._batch.close()
 
-    async def _handle(self, visits: Sequence[Visit]) -> list[Outcome]:
+    async def _handle(self, waiting: Sequence[_Waiting]) -> list[Outcome | None]:
         ports = self._ports
         now_ms = ports.clock.now_ms()
-        lookups = [ports.vault.lookup(visit.service, codes.canonical(visit.typed)) for visit in visits]
-        ids = [ports.ids.new("att") for _ in visits]
+        lookups = [ports.vault.lookup(one.visit.service, codes.canonical(one.visit.typed)) for one in waiting]
+        ids = [ports.ids.new("att") for _ in waiting]
 
-        async def body(transaction: Transaction) -> list[Attempt]:
+        async def body(transaction: Transaction) -> dict[str, Attempt]:
             found = await store.find(transaction, sorted(set(lookups)))
-            attempts, uses = [], []
-            for attempt_id, visit, lookup in zip(ids, visits, lookups, strict=True):
+            attempts: dict[str, Attempt] = {}
+            uses = []
+            for attempt_id, one, lookup in zip(ids, waiting, lookups, strict=True):
+                if ports.clock.monotonic_ms() >= one.until_ms:
+                    continue
                 known = found.get(lookup)
                 outcome = codes.judge(known.code, now_ms) if known else Outcome.INVALID
                 if known and outcome is Outcome.SUCCESS:
                     uses.append(Use(id=known.id, used=known.code.used, first_used_ms=now_ms))
                     found[lookup] = _used(known, now_ms)
-                attempts.append(_attempt(attempt_id, visit, known, outcome, now_ms))
+                attempts[attempt_id] = _attempt(attempt_id, one.visit, known, outcome, now_ms)
             await store.use(transaction, uses)
-            await store.record(transaction, attempts)
+            await store.record(transaction, list(attempts.values()))
             return attempts
 
         attempts = await ports.database.transact(body)
-        for attempt in attempts:
+        for attempt in attempts.values():
             log.info(
                 "code.attempt",
                 attempt=attempt.id,
@@ -152,7 +173,7 @@ class Verifier:
                 service=attempt.service,
                 outcome=attempt.outcome,
             )
-        return [Outcome(attempt.outcome) for attempt in attempts]
+        return [Outcome(attempts[attempt_id].outcome) if attempt_id in attempts else None for attempt_id in ids]
 
 
 def _used(known: Found, now_ms: int) -> Found:

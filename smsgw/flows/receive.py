@@ -31,7 +31,6 @@ log = get_logger(__name__)
 _BATCH: Final = 500
 _CAPACITY: Final = 5_000
 _MOST_DOUBTS: Final = 20_000  # ids of unsure outcome that are remembered until the store works again
-_MOST_ENDS: Final = 1_000  # sessions that are remembered as over
 _DAY_MS: Final = 86_400_000
 
 
@@ -81,11 +80,10 @@ class Receiver:
         self._catalog = catalog
         self._send = send
         self._batch: Batch[Item, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
-        # Batches are read beside each other but stored one after the other, on PostgreSQL too: each must see the rows
-        # and the doubts of those before, or the end of a session would miss messages, and parts would miss each other.
+        # Batches follow each other, and the sweep, which stores doubts as well, stands in the same line: each must see
+        # the rows and the doubts of those before.
         self._turn = asyncio.Lock()
         self._doubts: dict[str, str] = {}  # {id: link} of messages that may come again for a reason we know of
-        self._over: dict[str, None] = {}  # sessions whose end is stored, the latest ones
         self._beat_ms: int | None = None  # monotonic; when this node last said that it lives
         self._beating_since_ms = 0  # monotonic; since when it has done so without a pause
 
@@ -176,7 +174,6 @@ class Receiver:
                 raise
             self._settle_doubts(doubts)
             self._doubt(self._unsure(effects))
-            self._remember_ends(items)
         self._send(effects.outgoing)
         for arrival, verdict in effects.stories:
             log.info(
@@ -213,7 +210,7 @@ class Receiver:
     # Doubts: messages that may be delivered again
 
     def _unsure(self, effects: _Effects) -> Iterator[Arrival]:
-        """Yield what is answered so late that the SMSC may have given up waiting, or after the end of its session.
+        """Yield what is answered so late that the SMSC may have given up waiting.
 
         Of several deliveries of one message only the last: the earlier ones have come again already.
         """
@@ -223,16 +220,8 @@ class Receiver:
             original = verdict.whole if verdict.status == "repeated" else None
             last[original or arrival.id] = arrival
         for arrival in last.values():
-            if now_ms - arrival.arrived_ms >= self._smsc_timer_ms(arrival.link) or arrival.session in self._over:
+            if now_ms - arrival.arrived_ms >= self._smsc_timer_ms(arrival.link):
                 yield arrival
-
-    def _remember_ends(self, items: Sequence[Item]) -> None:
-        """Remember the sessions that ended: an arrival that failed with others and is tried alone comes behind."""
-        for item in items:
-            if isinstance(item, SessionEnded):
-                self._over[item.session] = None
-                if len(self._over) > _MOST_ENDS:
-                    del self._over[next(iter(self._over))]
 
     def _settle_doubts(self, stored: Iterable[str]) -> None:
         for mo in stored:

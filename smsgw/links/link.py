@@ -95,7 +95,8 @@ class Link:
         except SmsgwError as error:
             log.warning("link.failed", link=self.name, bind=kind, peer=peer, error=str(error))
         else:
-            log.warning("link.lost", link=self.name, bind=kind, peer=peer, reason=reason)
+            tell = log.info if self._stopping else log.warning
+            tell("link.lost", link=self.name, bind=kind, peer=peer, reason=reason)
         finally:
             connection.abort()
             self._live.pop(kind, None)

@@ -1,6 +1,7 @@
 """The HTTP server: routes and limits, from its start on a port to its end."""
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,9 @@ class Server:
         try:
             await site.start()
         except OSError as error:
-            raise StartError(
-                f"web.host, web.port: cannot listen on {self._settings.host}:{self._settings.port}: "
-                f"{error.strerror or error}",
-                _PORT_TAKEN,
-            ) from None
+            where = f"{self._settings.host}:{self._settings.port}"
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)  # below 0: a name's fault
+            raise StartError(f"web.host, web.port: cannot listen on {where}: {why}", _PORT_TAKEN) from None
         self.port = self._runner.addresses[0][1]
         log.info("web.listening", host=self._settings.host, port=self.port)
 

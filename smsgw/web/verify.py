@@ -47,8 +47,7 @@ class Verify:
             return page(request, 404)
         visit = Visit(service=service.name, typed=typed, visitor=request.remote or "unknown")
         try:
-            async with asyncio.timeout(self._verify_timeout_s):
-                outcome = await self._verifier.redeem(visit)
+            outcome = await self._verifier.redeem(visit, self._verify_timeout_s)
         except (StoreUnavailable, asyncio.QueueFull, TimeoutError):
             log.warning("code.not_verified", service=service.name)
             return page(request, 503)

@@ -4,15 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from smsgw.domain.codes import Outcome
 from smsgw.errors import StoreUnavailable
 from smsgw.flows.access import Verifier, Visit
+from tests.flows.logged import entries, logged
 from tests.flows.world import PHONE, SECOND, SUN, World, changed, world
 from tests.servers.engines import Engine
 
 VISITOR = "192.0.2.1"
+PATIENCE = 60.0  # seconds
 
 
 async def bought(one: World, text: str = "SUN") -> str:
@@ -28,7 +29,7 @@ def visit(code: str, service: str = "sun") -> Visit:
 async def tried(one: World, *visits: Visit) -> list[Outcome]:
     """Let visitors come one after the other."""
     verifier = Verifier(one.ports)
-    outcomes = [await verifier.redeem(each) for each in visits]
+    outcomes = [await verifier.redeem(each, PATIENCE) for each in visits]
     await verifier.close()
     return outcomes
 
@@ -127,7 +128,7 @@ async def test_of_200_visitors_with_one_code_as_many_come_in_as_it_allows(engine
     async with world(engine) as one, world(engine, clock=one.clock, seed=2, node="right") as other:
         code = await bought(one)
         verifiers = [Verifier(one.ports), Verifier(other.ports)]
-        outcomes = await asyncio.gather(*(verifiers[at % 2].redeem(visit(code)) for at in range(200)))
+        outcomes = await asyncio.gather(*(verifiers[at % 2].redeem(visit(code), PATIENCE) for at in range(200)))
         for verifier in verifiers:
             await verifier.close()
         assert sorted(outcomes) == [Outcome.SUCCESS] * 3 + [Outcome.USED_UP] * 197
@@ -142,7 +143,7 @@ async def test_two_daemons_never_wait_for_each_other_in_a_circle(engine: Engine)
         verifiers = [Verifier(one.ports), Verifier(other.ports)]
         orders = [codes, codes[::-1]] * 3
         outcomes = await asyncio.gather(
-            *(verifiers[at % 2].redeem(visit(code)) for at, order in enumerate(orders) for code in order)
+            *(verifiers[at % 2].redeem(visit(code), PATIENCE) for at, order in enumerate(orders) for code in order)
         )
         for verifier in verifiers:
             await verifier.close()
@@ -154,7 +155,7 @@ async def test_visitors_who_come_at_once_share_a_transaction(sqlite: Engine) -> 
         code = await bought(one)
         before = one.database.transactions
         verifier = Verifier(one.ports)
-        outcomes = await asyncio.gather(*(verifier.redeem(visit(code)) for _ in range(150)))
+        outcomes = await asyncio.gather(*(verifier.redeem(visit(code), PATIENCE) for _ in range(150)))
         assert outcomes.count(Outcome.SUCCESS) == 3
         assert one.database.transactions <= before + 2
 
@@ -168,17 +169,32 @@ async def test_when_the_store_is_away_nothing_is_decided(engine: Engine) -> None
         one.database.before = [StoreUnavailable("locked")]
         verifier = Verifier(one.ports)
         with pytest.raises(StoreUnavailable):
-            await verifier.redeem(visit(code))
+            await verifier.redeem(visit(code), PATIENCE)
         assert await one.rows("codes", "used") == [(0,)]
         assert await attempts(one) == []
-        assert await verifier.redeem(visit(code)) is Outcome.SUCCESS
+        assert await verifier.redeem(visit(code), PATIENCE) is Outcome.SUCCESS
+
+
+async def test_who_was_told_to_come_again_has_used_up_nothing(engine: Engine) -> None:
+    async with world(engine) as one:
+        code = await bought(one)
+        verifier = Verifier(one.ports)
+        one.database.open.clear()
+        with pytest.raises(TimeoutError):
+            await verifier.redeem(visit(code), 0.01)
+        one.clock.advance(10)
+        one.database.open.set()
+        assert await verifier.redeem(visit(code), PATIENCE) is Outcome.SUCCESS
+        await verifier.close()
+        assert await one.rows("codes", "used") == [(1,)]
+        assert [row[-1] for row in await attempts(one)] == ["success"]
 
 
 async def test_too_many_visitors_are_told_so(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         verifier = Verifier(one.ports)
         one.database.open.clear()
-        waiting = [asyncio.ensure_future(verifier.redeem(visit("X"))) for _ in range(2_300)]
+        waiting = [asyncio.ensure_future(verifier.redeem(visit("X"), PATIENCE)) for _ in range(2_300)]
         results = asyncio.gather(*waiting, return_exceptions=True)
         await asyncio.sleep(0)
         one.database.open.set()
@@ -188,12 +204,14 @@ async def test_too_many_visitors_are_told_so(sqlite: Engine) -> None:
 
 
 async def test_the_log_names_the_code_s_row_and_never_the_code(sqlite: Engine) -> None:
-    async with world(sqlite) as one:
-        code = await bought(one)
-        with capture_logs() as entries:
+    with logged() as stream:
+        async with world(sqlite) as one:
+            code = await bought(one)
             await tried(one, visit(code), visit("SECRET23"))
-        assert [(entry["event"], entry["outcome"]) for entry in entries] == [
-            ("code.attempt", "success"),
-            ("code.attempt", "invalid"),
-        ]
-        assert not any(secret in str(entries) for secret in (code, "SECRET23", PHONE, VISITOR))
+            told = await entries(stream, "code.attempt")
+            [purchase] = await entries(stream, "mo.accepted")
+    assert [(entry["outcome"], entry["code"]) for entry in told] == [
+        ("success", purchase["mo"].replace("mo_", "code_")),
+        ("invalid", None),
+    ]
+    assert not any(secret in stream.getvalue() for secret in (code, "SECRET23", PHONE, VISITOR))

@@ -321,14 +321,35 @@ async def test_doubts_that_no_message_took_along_are_stored_by_the_sweep(engine:
         assert await one.doubted() == [], "it is over, and does not come back"
 
 
-async def test_an_arrival_that_is_stored_after_the_end_of_its_session_is_in_doubt(sqlite: Engine) -> None:
-    """It failed together with a poisoned one, and is tried alone: the end of the session may overtake it."""
-    async with world(sqlite) as one:
+async def test_the_sweep_does_not_bring_back_a_doubt_that_has_just_been_absorbed(engine: Engine) -> None:
+    async with world(engine) as one:
+        one.database.on_commit = [lambda: one.clock.advance(10 * SECOND)]
+        await one.sms()
+        one.database.open.clear()
+        sweep = asyncio.ensure_future(one.receiver.sweep(30 * SECOND))
+        redelivery = asyncio.ensure_future(one.sms())
+        await asyncio.sleep(0)
+        one.database.open.set()
+        await asyncio.gather(sweep, redelivery)
+        assert await statuses(one) == ["done", "repeated"]
+        assert await one.doubted() == []
+
+
+async def test_a_poisoned_message_does_not_let_the_end_of_a_session_overtake_the_others(engine: Engine) -> None:
+    """All of them fail together and are tried one by one, in their order."""
+    async with world(engine) as one:
         session = await one.begin()
-        late = one.arrival(session=session)
-        await one.end(session)
-        await one.take(late)
-        await one.sms(session=await one.begin())
+        one.database.open.clear()
+        poison = changed(one.arrival("moon", session=session), received_ms=2**63)
+        futures = [
+            one.receiver.submit(one.arrival(session=session)),
+            one.receiver.submit(poison),
+            one.receiver.submit(SessionEnded(session=session, link="north", proven=one.proven[session])),
+        ]
+        await asyncio.sleep(0)
+        futures.append(one.receiver.submit(one.arrival(session="ses_next")))
+        one.database.open.set()
+        await asyncio.gather(*futures, return_exceptions=True)
         assert await statuses(one) == ["done", "repeated"]
 
 
@@ -377,7 +398,7 @@ async def test_each_link_has_its_own_ids(sqlite: Engine) -> None:
 
 @pytest.mark.parametrize("before", [1, 40])
 async def test_the_end_of_a_session_never_overtakes_its_messages(engine: Engine, before: int) -> None:
-    """Batches are read beside each other; on PostgreSQL their transactions could run beside each other as well."""
+    """On PostgreSQL their transactions could run beside each other."""
     async with world(engine) as one:
         session = await one.begin()
         futures = [one.receiver.submit(one.arrival(f"SUN {number}", session=session)) for number in range(before)]

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import pytest
-from structlog.testing import capture_logs
 
 from smsgw.errors import StoreBroken, StoreUnavailable
 from smsgw.flows import send
@@ -16,6 +15,7 @@ from smsgw.flows.send import Outbox
 from smsgw.kit.vault import Vault
 from smsgw.smpp import status
 from smsgw.store.database import Reader
+from tests.flows.logged import entries, logged
 from tests.flows.world import LINK, SECOND, SUN, World, changed, texts, world
 from tests.servers.engines import Engine
 
@@ -369,13 +369,13 @@ async def test_one_poisoned_result_does_not_take_the_others_along(engine: Engine
         async with box.running() as outbox:
             outbox.offer(await buy(one, "SUN 1", "SUN 2", "SUN 3"))
             first, second, third = box.take_all()
-            with capture_logs() as entries:
+            with logged() as stream:
                 outbox.accepted(first, "1")
                 outbox.refused(second, 2**70)  # more than a column can hold
                 outbox.accepted(third, "3")
                 await outbox.close()
+                [entry] = await entries(stream, "mt.result_not_recorded")
         assert [row[0] for row in await told(one)] == ["accepted", "queued", "accepted"]
-        [entry] = [entry for entry in entries if entry["event"] == "mt.result_not_recorded"]
         assert entry["mt"] == second.row.id
 
 
@@ -498,9 +498,9 @@ async def test_a_message_that_was_sealed_with_another_key_stays_and_the_others_g
         one.receiver = type(one.receiver)(one.ports, one.catalog, one.sent.extend)
         readable = await buy(one, "SUN 2")
         box = Box(one)
-        with capture_logs() as entries:
+        with logged() as stream:
             async with box.running():
                 assert names(box.take_all()) == names(readable)
-        [entry] = [entry for entry in entries if entry["event"] == "mt.not_readable"]
+            [entry] = await entries(stream, "mt.not_readable")
         assert entry["mt"] == lost[0].row.id
         assert [row[0] for row in await told(one)] == ["queued", "queued"]

@@ -59,6 +59,7 @@ class Fickle:
         self.on_commit: list[Callable[[], None]] = []  # what happens meanwhile; one for each transaction to come
         self.open = asyncio.Event()  # transactions wait while it is not set
         self.open.set()
+        self.entered = asyncio.Event()  # somebody wants a transaction
         self.transactions = 0
 
     @property
@@ -67,6 +68,7 @@ class Fickle:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
+        self.entered.set()
         await self.open.wait()
         self.transactions += 1
         async with self._inner.write() as transaction:
@@ -76,6 +78,7 @@ class Fickle:
         self._committed()
 
     async def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        self.entered.set()
         await self.open.wait()
         self.transactions += 1
 

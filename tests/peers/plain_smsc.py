@@ -5,7 +5,7 @@ answered with "try again" comes again a moment later. ``answer`` says how reques
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final, Self
 
@@ -41,11 +41,13 @@ class Line(asyncio.Protocol):
     Attributes:
         kind: "receiver", "transmitter" or "transceiver" once it is bound.
         heard: every PDU that came.
+        tally: how many of them, by command_id.
     """
 
     def __init__(self, smsc: "PlainSmsc") -> None:
         self.kind = ""
         self.heard: list[Pdu] = []
+        self.tally: Counter[int] = Counter()
         self.unanswered: dict[int, Mo] = {}
         self.closed = False
         self.transport: asyncio.Transport
@@ -62,6 +64,7 @@ class Line(asyncio.Protocol):
         self._buffer += data
         for pdu in octets.cut(self._buffer):
             self.heard.append(pdu)
+            self.tally[pdu.command] += 1
             self._smsc.take(self, pdu)
         self._smsc.pump()
         self._smsc.changed()

@@ -4,15 +4,16 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import pytest
 
 from tests.faults.disk import FaultyDisk
 from tests.peers import octets
 from tests.peers.plain_smsc import Line, Mo, PlainSmsc
+from tests.servers.postgres import PostgresServer
 from tests.system.books import Books
 from tests.system.daemon import PATIENCE_S, Daemon, daemon_of, until
 
@@ -22,12 +23,11 @@ NUMBER = "359888000001"
 class Fault(NamedTuple):
     """How a store stops to write, and how it begins again."""
 
-    environment: dict[str, str]
     begin: Callable[[], object]
     end: Callable[[], object]
-
-
-MakeFault: TypeAlias = Callable[[Path], Fault]
+    books: Books
+    environment: dict[str, str] = {}  # noqa: RUF012 - never changed
+    store: dict[str, str] = {}  # noqa: RUF012 - as above
 
 
 @pytest.fixture
@@ -38,15 +38,37 @@ def disk(tmp_path: Path) -> FaultyDisk:
     return FaultyDisk.build(tmp_path, pattern="*/smsgw.db*")
 
 
-@pytest.fixture(params=["disk full", "locked"])
-def fault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fault]:
-    """A disk without room, or another process that keeps the database locked for longer than anybody waits."""
-    if request.param == "disk full":
-        disk: FaultyDisk = request.getfixturevalue("disk")
-        yield Fault(disk.environment, lambda: disk.fail("full"), disk.heal)
-        return
+@pytest.fixture(params=["disk_full", "locked", "server_away"])
+def fault(request: pytest.FixtureRequest) -> Fault:
+    """Each of the ways."""
+    chosen: Fault = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture
+def disk_full(disk: FaultyDisk, tmp_path: Path) -> Fault:
+    """The disk has no room."""
+    books = Books(file=tmp_path / "smsgw.db")
+    return Fault(lambda: disk.fail("full"), disk.heal, books, environment=disk.environment)
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Fault]:
+    """Another process keeps the database locked for longer than anybody waits."""
     with closing(_other_process(tmp_path)) as other:
-        yield Fault({}, lambda: other.execute("begin immediate"), other.rollback)
+        yield Fault(lambda: other.execute("begin immediate"), other.rollback, Books(file=tmp_path / "smsgw.db"))
+
+
+@pytest.fixture
+def server_away(postgres_server: PostgresServer, postgres_dsn: str) -> Iterator[Fault]:
+    """PostgreSQL crashes, and is started again some time later."""
+    with ExitStack() as away:
+
+        def begin() -> None:
+            postgres_server.stop("immediate")
+            away.callback(postgres_server.start)
+
+        yield Fault(begin, away.close, Books(dsn=postgres_dsn), store={"engine": "postgres", "dsn": postgres_dsn})
 
 
 def _other_process(folder: Path) -> sqlite3.Connection:
@@ -61,7 +83,7 @@ async def is_alive(smsc: PlainSmsc, line: Line) -> bool:
     return not line.closed
 
 
-async def settled(daemon: Daemon, mos: list[Mo], *smscs: PlainSmsc) -> None:
+async def settled(daemon: Daemon, books: Books, mos: list[Mo], *smscs: PlainSmsc) -> None:
     """Check that each message, from a number of its own, is acknowledged, and has bought and got one code."""
     once = {mo.source: 1 for mo in mos}
     for smsc in smscs:
@@ -70,12 +92,11 @@ async def settled(daemon: Daemon, mos: list[Mo], *smscs: PlainSmsc) -> None:
     assert await daemon.stop() == 0
     assert all(mo.acknowledged for mo in mos)
     assert {number: len(set(codes)) for smsc in smscs for number, codes in smsc.codes.items()} == once
-    codes = await Books(file=daemon.database).rows("select msisdn, count(*) from codes group by msisdn")
-    assert dict(codes) == once
+    assert dict(await books.rows("select msisdn, count(*) from codes group by msisdn")) == once
 
 
 async def test_all_goes_on_by_itself_when_the_store_writes_again(tmp_path: Path, fault: Fault) -> None:
-    main = {"store": {"busy_timeout_s": 0.3}, "web": {"port": 0, "verify_timeout_s": 1.0}}
+    main = {"store": {"busy_timeout_s": 0.3, **fault.store}, "web": {"port": 0, "verify_timeout_s": 1.0}}
     async with (
         PlainSmsc() as smsc,
         PlainSmsc() as other,
@@ -107,7 +128,7 @@ async def test_all_goes_on_by_itself_when_the_store_writes_again(tmp_path: Path,
         last = other.put("359889000001")
         assert not line.closed
         assert [entry for entry in daemon.entries if "Traceback" in str(entry)] == []
-        await settled(daemon, [first, *mos, last], smsc, other)
+        await settled(daemon, fault.books, [first, *mos, last], smsc, other)
 
 
 async def test_what_comes_again_while_the_store_is_slow_is_bought_once(tmp_path: Path) -> None:
@@ -131,7 +152,7 @@ async def test_what_comes_again_while_the_store_is_slow_is_bought_once(tmp_path:
                 line.deliver(mo)
             await smsc.until(lambda: all(len(mo.answers) == 2 for mo in mos))
             assert {status for mo in mos for status in mo.answers} == {octets.OK}
-            await settled(daemon, mos, smsc)
+            await settled(daemon, Books(file=daemon.database), mos, smsc)
 
 
 async def test_after_a_failed_fsync_nothing_is_acknowledged(tmp_path: Path, disk: FaultyDisk) -> None:
@@ -151,7 +172,7 @@ async def test_after_a_failed_fsync_nothing_is_acknowledged(tmp_path: Path, disk
 
         disk.heal()
         daemon.start(disk.environment)
-        await settled(daemon, [first, *mos], smsc)
+        await settled(daemon, Books(file=daemon.database), [first, *mos], smsc)
 
 
 async def test_a_full_disk_at_the_start_is_one_clear_line(tmp_path: Path, disk: FaultyDisk) -> None:
@@ -164,4 +185,4 @@ async def test_a_full_disk_at_the_start_is_one_clear_line(tmp_path: Path, disk: 
 
         disk.heal()
         daemon.start(disk.environment)
-        await settled(daemon, [smsc.put(NUMBER)], smsc)
+        await settled(daemon, Books(file=daemon.database), [smsc.put(NUMBER)], smsc)

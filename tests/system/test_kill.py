@@ -32,8 +32,8 @@ async def test_a_dozen_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(240)
-async def test_a_dozen_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
-    await _survive(tmp_path, 12, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
+async def test_eight_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
+    await _survive(tmp_path, 8, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
 
 
 @pytest.mark.slow

@@ -1,14 +1,12 @@
 """What the tests of the web share."""
 
 import io
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
-from smsgw.kit import logs
+from tests.flows.logged import logged
 from tests.servers.engines import Engine
 
 
@@ -20,13 +18,6 @@ def sqlite(tmp_path: Path) -> Engine:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Everything that is logged, by us and by the libraries, as the daemon would write it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    logs.configure("json", "debug", stream=stream, environ={})
-    yield stream
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    """Everything that is logged."""
+    with logged() as stream:
+        yield stream

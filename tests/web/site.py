@@ -1,11 +1,12 @@
 """The verify address on a real port, with a small world behind it, and visitors of every kind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from smsgw.flows.access import Verifier
 from smsgw.settings import Web
@@ -14,6 +15,14 @@ from tests.flows.world import World, world
 from tests.servers.engines import Engine
 
 QUICK = Web(port=0, body_timeout_s=0.2, verify_timeout_s=0.2)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server answered."""
+
+    status: int
+    headers: Mapping[str, str]  # in any case
+    text: str
 
 
 class Site:
@@ -29,18 +38,17 @@ class Site:
         await self.one.sms(text)
         return (await self.one.codes())[-1]
 
-    async def ask(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
+    async def ask(self, method: str, path: str, **options: Any) -> Answer:
         """Ask, follow no redirect, read the answer to its end."""
         url = f"http://127.0.0.1:{self.port}{path}"
         async with self.session.request(method, url, allow_redirects=False, **options) as response:
-            await response.read()
-            return response
+            return Answer(status=response.status, headers=response.headers, text=await response.text())
 
-    async def get(self, code: str, service: str = "sun") -> aiohttp.ClientResponse:
+    async def get(self, code: str, service: str = "sun") -> Answer:
         """Bring a code in the address."""
         return await self.ask("GET", f"/v/{service}", params={"code": code})
 
-    async def post(self, code: str, service: str = "sun") -> aiohttp.ClientResponse:
+    async def post(self, code: str, service: str = "sun") -> Answer:
         """Bring a code in a form."""
         return await self.ask("POST", f"/v/{service}", data={"code": code})
 

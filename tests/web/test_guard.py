@@ -1,4 +1,4 @@
-"""What every answer has: headers that keep codes private, and for each fault a plain page that says nothing of its cause."""
+"""What every answer has: headers that keep codes private, and for a fault a plain page that is silent on its cause."""
 
 import io
 
@@ -6,7 +6,7 @@ import pytest
 
 from smsgw.web.guard import HEADERS, PAGES
 from tests.servers.engines import Engine
-from tests.web.site import Site, site
+from tests.web.site import site
 
 SECRETS = ("Traceback", "surprise", "aiohttp", "smsgw", "sqlite", "/work", ".py")
 
@@ -44,15 +44,11 @@ async def test_every_answer_keeps_codes_out_of_caches_and_referers(
         assert response.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def body(here: Site, response_of: str, **options: object) -> str:
-    return (await (await here.ask("GET", response_of, **options)).read()).decode()
-
-
 @pytest.mark.parametrize(("status", "path"), [(404, "/v/moon"), (403, "/static/")])
 async def test_a_fault_has_a_plain_page(sqlite: Engine, status: int, path: str) -> None:
     async with site(sqlite) as here:
         response = await here.ask("GET", path)
-        text = (await response.read()).decode()
+    text = response.text
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     title, sentence = PAGES.get(status, PAGES[400])
     assert title.replace("'", "&#39;") in text
@@ -64,7 +60,7 @@ async def test_what_goes_wrong_inside_is_logged_and_not_shown(sqlite: Engine, lo
     async with site(sqlite) as here:
         here.one.database.before = [RuntimeError("surprise")]
         response = await here.get("X")
-        text = (await response.read()).decode()
+    text = response.text
     assert response.status == 500
     assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
     assert PAGES[500][0] in text
@@ -82,4 +78,4 @@ async def test_a_method_that_is_refused_is_told_which_are_not(sqlite: Engine) ->
 async def test_nothing_that_was_asked_is_in_the_page(sqlite: Engine) -> None:
     async with site(sqlite) as here:
         for path in ("/v/<script>?code=<script>", "/<script>", "/v/%3Cscript%3E"):
-            assert "<script>" not in await body(here, path)
+            assert "<script>" not in (await here.ask("GET", path)).text
