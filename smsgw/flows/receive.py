@@ -40,6 +40,13 @@ class SessionStarted(Struct, frozen=True, kw_only=True):
     row: SessionRow
 
 
+class SessionProven(Struct, frozen=True, kw_only=True):
+    """More acknowledgements of a session have provably arrived, and no arrival has come that could say so."""
+
+    session: str
+    proven: str
+
+
 class SessionEnded(Struct, frozen=True, kw_only=True):
     """A session is over; comes after its last arrival."""
 
@@ -48,7 +55,7 @@ class SessionEnded(Struct, frozen=True, kw_only=True):
     proven: str
 
 
-Item = Arrival | SessionStarted | SessionEnded
+Item = Arrival | SessionStarted | SessionProven | SessionEnded
 
 
 class _Run(Struct, frozen=True, kw_only=True):
@@ -57,6 +64,9 @@ class _Run(Struct, frozen=True, kw_only=True):
     arrivals: list[Arrival]
     receipts: list[ReceiptRow]
     drafts: list[Draft]
+
+
+_Step = _Run | SessionStarted | SessionProven | SessionEnded
 
 
 class _Effects(Struct, frozen=True, kw_only=True):
@@ -187,7 +197,7 @@ class Receiver:
             )
         return [None] * len(items)
 
-    def _steps(self, items: Sequence[Item], now_ms: int) -> Iterator[_Run | SessionStarted | SessionEnded]:
+    def _steps(self, items: Sequence[Item], now_ms: int) -> Iterator[_Step]:
         """Yield what the transaction has to do, with all that can be computed before it."""
         run: list[Arrival] = []
         for item in items:
@@ -251,11 +261,11 @@ class Receiver:
 
     # Messages
 
-    async def _take(
-        self, transaction: Transaction, step: _Run | SessionStarted | SessionEnded, now_ms: int, effects: _Effects
-    ) -> None:
+    async def _take(self, transaction: Transaction, step: _Step, now_ms: int, effects: _Effects) -> None:
         if isinstance(step, SessionStarted):
             await sessions.start(transaction, step.row)
+        elif isinstance(step, SessionProven):
+            await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven)])
         elif isinstance(step, SessionEnded):
             await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven)])
             await self._end_session(transaction, step.session, step.link, now_ms)

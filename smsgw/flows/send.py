@@ -34,6 +34,7 @@ _RESULTS_AT_ONCE = 500
 _RECORD_AGAIN_S = 0.5
 _READ_AGAIN_S = 1.0
 _CLOSE_S = 5.0
+_MOST_PAUSES = 20  # by then every pause is the longest
 
 
 class Outbox:
@@ -116,7 +117,10 @@ class Outbox:
             int(self._settings.retry_ceiling_s * 1000),
             random=self._ports.random,
         )
-        pause_ms = [backoff.next() for _ in range(min(tries, 20))][-1] if command_status is not None else 0
+        # The first message that a lost session left without an answer goes out at once; an SMSC that never answers must
+        # not be sent the same again and again without a pause.
+        pauses = tries if command_status is not None else tries - 1
+        pause_ms = [0, *(backoff.next() for _ in range(min(pauses, _MOST_PAUSES)))][-1]
         not_before_ms = self._ports.clock.now_ms() + pause_ms
         row = structs.replace(message.row, tries=tries, not_before_ms=not_before_ms)
         again = Outgoing(row=row, payload=message.payload)

@@ -1,6 +1,7 @@
 """One bind of a link, from its TCP connection to its end: messages in to the receiver, messages out from the outbox."""
 
 import asyncio
+import contextlib
 from collections import deque
 from functools import partial
 from itertools import islice
@@ -12,7 +13,7 @@ from smsgw.errors import BindError, PduError, SmsgwError, StoreBroken, StoreErro
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
-from smsgw.flows.receive import Receiver, SessionEnded, SessionStarted
+from smsgw.flows.receive import Receiver, SessionEnded, SessionProven, SessionStarted
 from smsgw.flows.send import Outbox
 from smsgw.kit.limits import TokenBucket
 from smsgw.kit.logs import get_logger
@@ -37,6 +38,7 @@ _CREDENTIALS: Final = frozenset({status.ESME_RINVPASWD, status.ESME_RINVSYSID})
 _STORE_AGAIN_S: Final = 0.5
 _OUTGOING_NAME: Final = 128  # the largest message id that is kept
 _MOST_MARKS: Final = 4096  # even
+_TELL_PROOF_S: Final = 0.1  # how long a proof waits for an arrival that carries it to the store
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ class Connection:
         # (ordinal of an answer, message): with that answer, everything up to this message was answered
         self._answered: deque[tuple[int, str]] = deque()
         self._proven = ""
+        self._stored_proof = ""  # the latest that is on its way to the store
+        self._proof_timer: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: Final[dict[type, Callable[[Any], None]]] = {
             events.Bound: self._on_bound,
@@ -157,7 +161,7 @@ class Connection:
     async def _start_session(self) -> None:
         ports = self._parts.ports
         self._id = ports.ids.new("ses")
-        self._proven = self._newest = ports.ids.new("mo")
+        self._proven = self._stored_proof = self._newest = ports.ids.new("mo")
         if self._receives:
             row = SessionRow(
                 id=self._id,
@@ -231,6 +235,7 @@ class Connection:
         except asyncio.QueueFull:
             self._answer(request, "", self._parts.settings.temporary_error)
         else:
+            self._stored_proof = self._proven
             self._unanswered[mo] = self._newest
             self._newest = mo
             future.add_done_callback(partial(self._on_stored, request, mo))
@@ -278,6 +283,18 @@ class Connection:
         answered = self._answered
         while answered and answered[0][0] <= proven:
             self._proven = answered.popleft()[1]
+        if self._proven != self._stored_proof and self._proof_timer is None and self._receives:
+            self._proof_timer = asyncio.get_running_loop().call_later(_TELL_PROOF_S, self._tell_proof)
+
+    def _tell_proof(self) -> None:
+        """Have it stored when nothing else comes: after a crash, the same text is a purchase, not a redelivery."""
+        self._proof_timer = None
+        if self._proven == self._stored_proof or self._session.closed:
+            return
+        self._stored_proof = self._proven
+        with contextlib.suppress(asyncio.QueueFull):  # then there are arrivals enough to carry it
+            told = self._parts.receiver.submit(SessionProven(session=self._id, proven=self._proven))
+            told.add_done_callback(_look_at)
 
     def _on_answered(self, event: events.Answered | events.Late) -> None:
         message = self._in_flight.pop(event.response.sequence_number, None)
@@ -314,8 +331,9 @@ class Connection:
             self._wire.close()
 
     def _on_closed(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._proof_timer):
+            if timer is not None:
+                timer.cancel()
         if not self._bound.done():
             self._bound.set_exception(ConnectionError("the connection was closed before the bind was answered"))
         self._closed.set()

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from smsgw.errors import BindError, StoreBroken, StoreUnavailable
+from smsgw.flows.receive import SessionProven
 from tests.links.doubles import Scene, scene, virtual
 from tests.peers import octets
 from tests.peers.plain_smsc import Line, Mo, correct
@@ -103,6 +104,29 @@ async def test_the_answer_to_a_later_request_proves_an_acknowledgement() -> None
         await arrive(one, 2)
         await prove(one)
         assert (await one.end()).proven == one.inbox.arrivals[1].id
+
+
+@virtual
+async def test_a_proof_is_stored_soon_when_nothing_else_comes() -> None:
+    async with scene() as one:
+        await one.bound()
+        await arrive(one, 2)
+        await prove(one)
+        await asyncio.sleep(1)
+        [proven] = [item for item in one.inbox.items if isinstance(item, SessionProven)]
+        assert proven.proven == one.inbox.arrivals[1].id
+
+
+@virtual
+async def test_a_proof_that_an_arrival_carries_is_not_stored_by_itself() -> None:
+    async with scene() as one:
+        await one.bound()
+        await arrive(one, 1)
+        await prove(one)
+        await arrive(one, 1)
+        await asyncio.sleep(1)
+        assert [item for item in one.inbox.items if isinstance(item, SessionProven)] == []
+        assert one.inbox.arrivals[1].proven == one.inbox.arrivals[0].id
 
 
 @virtual

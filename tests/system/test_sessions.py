@@ -36,6 +36,24 @@ async def test_the_same_text_on_the_next_connection_is_a_second_purchase(tmp_pat
         assert len(set(smsc.codes[NUMBER])) == 2
 
 
+async def test_the_same_text_after_a_crash_is_a_second_purchase(tmp_path: Path) -> None:
+    """What was proven is on disk soon, although nothing else comes that night."""
+    async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port}}) as daemon:
+        daemon.start()
+        await smsc.until_bound()
+        await _answered(smsc, smsc.put(NUMBER), 1)
+        unproven = "select count(*) from mos m join link_sessions s on s.id = m.session where m.id > s.proven"
+        deadline = time.monotonic() + PATIENCE_S
+        while await Books(file=daemon.database).number(unproven):
+            assert time.monotonic() < deadline, daemon.tail()
+            await asyncio.sleep(0.01)
+        await daemon.kill()
+        daemon.start()
+        await smsc.until_bound()
+        await _answered(smsc, smsc.put(NUMBER), 2)
+        assert len(set(smsc.codes[NUMBER])) == 2
+
+
 async def test_a_message_whose_acknowledgements_are_lost_is_bought_once(tmp_path: Path) -> None:
     async with PlainSmsc(window=0) as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port}}) as daemon:
         daemon.start()
