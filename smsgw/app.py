@@ -75,9 +75,14 @@ class App:
         Raises:
             SettingsError, StartError, StoreError: what is missing on this machine; nothing is left running.
         """
-        async with AsyncExitStack() as stack:
-            await self._build(stack)
-            self._stack = stack.pop_all()
+        try:
+            async with AsyncExitStack() as stack:
+                await self._build(stack)
+                self._stack = stack.pop_all()
+        except BaseException:
+            if self._ended.done() and not self._ended.cancelled():
+                self._ended.exception()  # looked at: the caller hears of the failed start, not of the incident within
+            raise
 
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
@@ -138,8 +143,9 @@ class App:
     async def _first_key(self, database: seam.Database, file: Path) -> None:
         """Make the key, but never a second one: codes that were made under another would open nothing any more."""
         async with database.read() as reader:
-            if await reader.fetch_one("codes.any") is not None:
-                raise SettingsError([f"{file}: the key file is missing, and codes exist; restore it from the backup"])
+            for query, what in (("codes.any", "codes exist"), ("mts.any", "answers wait to be sent")):
+                if await reader.fetch_one(query) is not None:
+                    raise SettingsError([f"{file}: the key file is missing, and {what}; restore it from the backup"])
         try:
             vault.make_key(file, self._random_bytes)
         except OSError as error:

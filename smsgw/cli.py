@@ -187,7 +187,7 @@ async def _simulate(wanted: SmscSettings) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    loop.add_reader(sys.stdin, _read_line, smsc, loop)
+    loop.add_reader(sys.stdin, _read_lines, smsc, loop, [])
     try:
         await ended.wait()
     finally:
@@ -195,18 +195,26 @@ async def _simulate(wanted: SmscSettings) -> None:
         await smsc.stop()
 
 
-def _read_line(smsc: Smsc, loop: asyncio.AbstractEventLoop) -> None:
-    line = sys.stdin.readline()
-    if not line:
+def _read_lines(smsc: Smsc, loop: asyncio.AbstractEventLoop, begun: list[bytes]) -> None:
+    """Deliver each whole line that has been typed; what is begun waits for its end."""
+    typed = os.read(sys.stdin.fileno(), 65_536)
+    if not typed:
         loop.remove_reader(sys.stdin)
         return
+    *lines, rest = (b"".join(begun) + typed).split(b"\n")
+    begun[:] = [rest]
+    for line in lines:
+        _deliver_line(smsc, line.decode(errors="replace"))
+
+
+def _deliver_line(smsc: Smsc, line: str) -> None:
     words = line.split(maxsplit=2)
     if len(words) < 2:  # noqa: PLR2004 - a source and a destination
         screen.print("that is not a message; type for example: 359888123456 1234 SUN", markup=False)
         return
     source, destination, *text = words
     try:
-        answer = smsc.deliver(source, destination, text[0].rstrip("\n") if text else "")
+        answer = smsc.deliver(source, destination, text[0] if text else "")
     except SmsgwError as error:
         screen.print(f"not sent: {error}", markup=False)
         return
