@@ -22,6 +22,7 @@ from smsgw.flows.receive import Receiver
 from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
+from smsgw.kit.lock import only_one
 from smsgw.kit.logs import get_logger
 from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
@@ -34,6 +35,7 @@ from smsgw.web.server import Server, create
 
 log = get_logger(__name__)
 
+_LONGEST_PASSWORD: Final = 8  # SMPP 3.4 §5.2.2, without its NUL
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _INTERNAL: Final = 70  # EX_SOFTWARE
 
@@ -79,6 +81,7 @@ class App:
             async with AsyncExitStack() as stack:
                 await self._build(stack)
                 self._stack = stack.pop_all()
+            log.info("app.started", node=self._configuration.main.node, links=len(self.links), port=self.verify_port)
         except BaseException:
             if self._ended.done() and not self._ended.cancelled():
                 self._ended.exception()  # looked at: the caller hears of the failed start, not of the incident within
@@ -87,6 +90,8 @@ class App:
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
         passwords = {name: self._password(name, link) for name, link in configuration.links.items()}
+        if configuration.main.store.engine == "sqlite":
+            stack.enter_context(only_one(configuration.state_dir / f"{configuration.main.store.path}.lock"))
         database = await open_database(configuration, on_broken=self._on_broken)
         stack.push_async_callback(database.close)
         await migrate.check(database, MIGRATIONS)
@@ -123,6 +128,11 @@ class App:
         except (OSError, UnicodeDecodeError) as error:
             where = self._configuration.file.parent / "links" / f"{name}.toml"
             raise SettingsError([f"{where}: password_file: {file} cannot be read: {error}"]) from None
+        if not password.isascii() or len(password) > _LONGEST_PASSWORD:
+            where = self._configuration.file.parent / "links" / f"{name}.toml"
+            raise SettingsError(
+                [f"{where}: password_file: the password must be at most 8 ASCII characters, as in SMPP"]
+            )
         return password
 
     async def _ports(self, database: seam.Database) -> Ports:
@@ -227,7 +237,9 @@ class App:
     async def stop(self) -> None:
         """Stop everything in reverse order: the links first, the store last."""
         self._systemd.stopping("finishing what is in flight")
+        began_ms = self._clock.monotonic_ms()
         await self._stack.aclose()
+        log.info("app.stopped", took_ms=self._clock.monotonic_ms() - began_ms)
 
 
 def _catalog(configuration: Configuration) -> Catalog:

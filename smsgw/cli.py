@@ -187,7 +187,11 @@ async def _simulate(wanted: SmscSettings) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    loop.add_reader(sys.stdin, _read_lines, smsc, loop, [])
+    try:
+        loop.add_reader(sys.stdin, _read_lines, smsc, loop, [])
+    except (OSError, ValueError):  # a file or nothing at all: it is all there at once
+        for line in sys.stdin:
+            _deliver_line(smsc, line)
     try:
         await ended.wait()
     finally:

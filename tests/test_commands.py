@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from typing import Any, TextIO
+from typing import IO, Any
 
 import smpplib.client
 
@@ -20,7 +20,7 @@ def test_bench_prints_a_row_for_each_window() -> None:
     assert b"incomplete" not in done.stdout
 
 
-def read_until(stream: TextIO, words: str) -> str:
+def read_until(stream: IO[str], words: str) -> str:
     line = ""
     while words not in line:
         line = stream.readline()

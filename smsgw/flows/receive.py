@@ -171,6 +171,9 @@ class Receiver:
 
             async def body(transaction: Transaction) -> _Effects:
                 effects = _Effects(outgoing=[], stories=[])
+                # The node's row is also its lock: a commit of ours that was given up, but is still on its way in the
+                # server, lands before this transaction looks for what it left; nobody buries us meanwhile.
+                await nodes.beat(transaction, self._ports.node, now_ms)
                 await self._store_doubts(transaction, doubts, now_ms)
                 for step in steps:
                     await self._take(transaction, step, now_ms, effects)

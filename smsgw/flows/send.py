@@ -9,6 +9,7 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from msgspec import structs
 
@@ -58,7 +59,7 @@ class Outbox:
         self._let_go: set[str] | None = None  # while the store is being read: no longer held since the reading began
         self._more = asyncio.Event()  # the store has messages that are not held
         self._more.set()
-        self._results: list[Result] = []  # bounded by what is held
+        self._results: dict[tuple[str, type[Result]], Result] = {}  # bounded by what is held
         self._recorder: asyncio.Task[None] | None = None
 
     def offer(self, messages: Sequence[Outgoing]) -> None:
@@ -146,7 +147,7 @@ class Outbox:
 
     def _submit(self, result: Result) -> None:
         """Have a result recorded with the others that wait; one task does it while there are any."""
-        self._results.append(result)
+        self._results[result.id, type(result)] = result  # of several tries of one message only the last counts
         if self._recorder is None:
             name = f"results {self._link}"
             self._recorder = asyncio.get_running_loop().create_task(self._record_all(), name=name)
@@ -155,7 +156,7 @@ class Outbox:
         alone = 0  # results that failed together, and are tried one by one
         try:
             while self._results:
-                results = self._results[: 1 if alone else _RESULTS_AT_ONCE]
+                results = list(islice(self._results.values(), 1 if alone else _RESULTS_AT_ONCE))
                 try:
                     await self._record(results)
                 except StoreUnavailable as error:
@@ -171,7 +172,10 @@ class Outbox:
                         continue
                     # Nothing is lost: the message is still queued in the store, and sent again after a restart.
                     log.error("mt.result_not_recorded", link=self._link, mt=results[0].id, exc_info=error)
-                del self._results[: len(results)]
+                for result in results:
+                    key = (result.id, type(result))
+                    if self._results.get(key) is result:  # otherwise a later try has taken its place
+                        del self._results[key]
                 alone = max(0, alone - 1)
         finally:
             self._recorder = None

@@ -71,6 +71,7 @@ async def waiting_parts(reader: Reader, part_keys: Collection[str], since_ms: in
     """Return the stored parts of these long messages, oldest first, that came after ``since_ms``."""
     if not part_keys:
         return []
+    await reader.fetch("mos.lock_parts", part_keys=sorted(part_keys))
     rows = await reader.fetch("mos.waiting_parts", part_keys=list(part_keys), since_ms=since_ms)
     return [WaitingPart(**dict(zip(WaitingPart.__struct_fields__, row, strict=True))) for row in rows]
 

@@ -21,8 +21,8 @@ async def put(database: Database, *rows: MoRow) -> None:
 
 
 async def doubts(database: Database, *fingerprints: str, now_ms: int = 0) -> dict[str, list[str]]:
-    async with database.read() as reader:
-        return await mos.doubted(reader, fingerprints, now_ms)
+    async with database.write() as transaction:  # on PostgreSQL they are locked
+        return await mos.doubted(transaction, fingerprints, now_ms)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------

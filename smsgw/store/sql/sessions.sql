@@ -9,8 +9,10 @@ insert into link_sessions (id, link, node, bound_ms, proven) values (:id, :link,
 on conflict (id) do nothing;
 
 -- name: prove*!
--- Acknowledgements up to `proven` have provably reached the SMSC; only moves forward.
-update link_sessions set proven = :proven where id = :session and proven < :proven;
+-- Acknowledgements up to `proven` have provably reached the SMSC; only moves forward. A session that goes on although
+-- another node has ended it is open again, so that what it leaves in doubt is not forgotten.
+update link_sessions set proven = case when proven < :proven then :proven else proven end, ended_ms = null
+where id = :session and (proven < :proven or ended_ms is not null);
 
 -- name: end!
 -- A session is over.

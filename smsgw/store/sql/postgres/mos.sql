@@ -8,7 +8,7 @@ on conflict (mo) do nothing;
 -- name: doubted
 -- The messages that one of these may be a redelivery of, oldest first.
 select mo, fingerprint from mo_uncertain
-where fingerprint = any(:fingerprints::text[]) and until_ms > :now_ms order by mo;
+where fingerprint = any(:fingerprints::text[]) and until_ms > :now_ms order by mo for update;
 
 -- name: by_operator_ids
 -- The messages that the operator gave these ids.
@@ -18,3 +18,7 @@ select id, operator_id from mos where operator_id = any(:operator_ids::text[]);
 -- The parts of long messages that wait for the rest.
 select id, part_key, part_number, part_total, esm_class, payload from mos
 where status = 'part' and part_key = any(:part_keys::text[]) and received_ms > :since_ms order by id;
+
+-- name: lock_parts
+-- Nobody else may join the parts of these long messages until the transaction ends: both would miss the other's part.
+select pg_advisory_xact_lock(hashtext(part_key))::text from unnest(:part_keys::text[]) as part_key order by part_key;
