@@ -19,7 +19,6 @@ QUERIES: Final = sorted(load(SQL, "sqlite"))
 # What reads all of a table, and may: one row, a table as short as the list of nodes or of doubts, a rare event.
 SCANS: Final = {
     "codes.any": "codes",
-    "mts.any": "mts",
     "mos.forget_doubts": "mo_uncertain",
     "mts.any": "mts",
     "mts.claim": "mts USING INDEX mts_queued",
