@@ -90,7 +90,7 @@ class App:
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
         passwords = {name: self._password(name, link) for name, link in configuration.links.items()}
-        if configuration.main.store.engine == "sqlite":
+        if configuration.main.store.engine == "sqlite" and configuration.state_dir.is_dir():
             stack.enter_context(only_one(configuration.state_dir / f"{configuration.main.store.path}.lock"))
         database = await open_database(configuration, on_broken=self._on_broken)
         stack.push_async_callback(database.close)

@@ -182,11 +182,11 @@ async def _simulate(wanted: SmscSettings) -> None:
         f"bound: {', '.join(f'{bind.system_id} ({bind.kind})' for bind in binds) or 'nobody'}", markup=False
     )
     port = await smsc.start()
-    screen.print(f"SMSC on 127.0.0.1:{port}, system_id {wanted.system_id}. Type: FROM TO TEXT", markup=False)
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    screen.print(f"SMSC on 127.0.0.1:{port}, system_id {wanted.system_id}. Type: FROM TO TEXT", markup=False)
     try:
         loop.add_reader(sys.stdin, _read_lines, smsc, loop, [])
     except (OSError, ValueError):  # a file or nothing at all: it is all there at once

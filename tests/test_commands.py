@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from typing import IO, Any
+from typing import IO
 
-import smpplib.client
+import pytest
 
 SMSGW = [sys.executable, "-m", "smsgw"]
 
@@ -28,32 +28,21 @@ def read_until(stream: IO[str], words: str) -> str:
     return line
 
 
-def test_simulate_is_an_operator_at_a_keyboard() -> None:
+@pytest.mark.parametrize("kind", ["pipe", "nothing"])
+def test_simulate_reads_every_line_and_ends_when_told(kind: str) -> None:
+    arguments = [*SMSGW, "simulate", "--port", "0", "--system-id", "gw", "--password", "pw"]
     with subprocess.Popen(
-        [*SMSGW, "simulate", "--port", "0", "--system-id", "gw", "--password", "pw"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        arguments, stdin=subprocess.PIPE if kind == "pipe" else subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as simulator:
-        assert simulator.stdin is not None
-        assert simulator.stdout is not None
-        port = int(read_until(simulator.stdout, "SMSC on").split(":")[1].split(",")[0])
-        client: Any = smpplib.client.Client("127.0.0.1", port)  # type: ignore[no-untyped-call]  # carries no types
         try:
-            client.connect()
-            client.bind_transceiver(system_id="gw", password="pw")
-            read_until(simulator.stdout, "bound: gw (transceiver)")
-            simulator.stdin.write("nonsense\n359888123456 1234 SUN\n")
-            simulator.stdin.flush()
-            read_until(simulator.stdout, "that is not a message")
-            received: list[bytes] = []
-            client.set_message_received_handler(lambda pdu: received.append(pdu.short_message))
-            client.read_once()
-            assert received == [b"SUN"]
-            read_until(simulator.stdout, "gateway answered 0x00000000")
-            client.send_message(source_addr="1234", destination_addr="359888123456", short_message=b"Your code is X")
-            read_until(simulator.stdout, "1234 to 359888123456: Your code is X")
-        finally:
-            client.disconnect()
+            assert simulator.stdout is not None
+            read_until(simulator.stdout, "SMSC on 127.0.0.1:")
+            if simulator.stdin is not None:
+                simulator.stdin.write("nonsense\nmore\n359888123456 1234 SUN\nagain\n")
+                simulator.stdin.flush()
+                for _ in range(3):
+                    read_until(simulator.stdout, "that is not a message")
             simulator.terminate()
-        assert simulator.wait(timeout=20) == 0
+            assert simulator.wait(timeout=20) == 0
+        finally:
+            simulator.kill()

@@ -43,7 +43,9 @@ async def store(transaction: Transaction, read: Iterable[ReceiptRow]) -> None:
     by_link: dict[str, list[ReceiptRow]] = {}
     for row in read:
         by_link.setdefault(row.link, []).append(row)
-    for link, some in by_link.items():
+    for link in sorted(by_link):  # one order, so that nobody waits in a circle
+        some = by_link[link]
+        await receipts.lock(transaction, link)
         ids = {row.message_id for row in some if row.message_id}
         known = await receipts.messages(transaction, link, ids) if ids else {}
         rows = [structs.replace(row, mt=known.get(row.message_id)) for row in some]
@@ -55,6 +57,7 @@ async def match(transaction: Transaction, link: str, named: Mapping[str, str]) -
     """Match the receipts that came before the response; ``named`` is {the SMSC's id: our id}."""
     if not named:
         return
+    await receipts.lock(transaction, link)
     waiting = await receipts.unmatched(transaction, link, named)
     await receipts.match(transaction, [Match(id=one.id, mt=named[one.message_id]) for one in waiting])
     await receipts.deliver(transaction, _moves((named[one.message_id], one.state) for one in waiting))

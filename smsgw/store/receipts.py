@@ -44,6 +44,11 @@ class Unmatched(Struct, frozen=True, kw_only=True):
     state: str
 
 
+async def lock(transaction: Transaction, link: str) -> None:
+    """Let nobody else match receipts of this link until the transaction ends."""
+    await transaction.fetch("receipts.lock", link=link)
+
+
 async def insert(transaction: Transaction, rows: Sequence[ReceiptRow]) -> None:
     """Store receipts."""
     if rows:

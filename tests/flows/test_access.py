@@ -190,6 +190,21 @@ async def test_who_was_told_to_come_again_has_used_up_nothing(engine: Engine) ->
         assert [row[-1] for row in await attempts(one)] == ["success"]
 
 
+async def test_a_decision_that_comes_too_late_is_none(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        code = await bought(one)
+        verifier = Verifier(one.ports)
+        one.database.open.clear()
+        one.database.entered.clear()
+        waiting = asyncio.ensure_future(verifier.redeem(visit(code), PATIENCE))
+        await one.database.entered.wait()
+        one.clock.advance(61 * SECOND)
+        one.database.open.set()
+        with pytest.raises(TimeoutError):
+            await waiting
+        assert await attempts(one) == []
+
+
 async def test_too_many_visitors_are_told_so(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         verifier = Verifier(one.ports)

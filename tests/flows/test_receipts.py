@@ -1,11 +1,17 @@
 """Delivery receipts: before the response, twice, for nobody; states only move forward, and nothing is thrown away."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
 import pytest
 
 from smsgw.flows.send import Outbox
 from smsgw.smpp import tlvs
 from tests.flows.world import LINK, World, changed, deliver, receipt, world
 from tests.servers.engines import Engine
+
+T = TypeVar("T")
 
 
 class Sender:
@@ -155,3 +161,35 @@ async def test_what_was_not_asked_for_is_not_matched(sqlite: Engine) -> None:
         await one.take(one.arrival(pdu=receipt("7")))
         assert await states(one) == [(mt, "accepted")]
         assert await one.rows("receipts", "mt") == [(None,), (None,)]
+
+
+async def test_a_receipt_and_its_response_that_are_stored_at_the_same_moment_find_each_other(postgres_dsn: str) -> None:
+    """On PostgreSQL two transactions run beside each other, and neither sees what the other has not committed yet."""
+    async with world(Engine(dialect="postgres", place=postgres_dsn)) as one:
+        sender = Sender(one)
+        await one.sms()
+        sender.box.offer(one.sent)
+        message = sender.box.take()
+        assert message is not None
+        stored, commit = asyncio.Event(), asyncio.Event()
+        transact = one.database.transact
+
+        async def held(body: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+            async def slowly(transaction: Any) -> T:
+                result = await body(transaction)
+                stored.set()
+                await commit.wait()
+                return result
+
+            return await transact(slowly)
+
+        one.database.transact = held  # type: ignore[method-assign]  # a slow network
+        receiving = asyncio.ensure_future(one.take(one.arrival(pdu=receipt("7"))))
+        await stored.wait()
+        one.database.transact = transact  # type: ignore[method-assign]  # only the first was slow
+        sender.box.accepted(message, "7")
+        recording = asyncio.ensure_future(sender.box.close())
+        await asyncio.wait((recording,), timeout=0.2)
+        commit.set()
+        await asyncio.gather(receiving, recording)
+        assert await states(one) == [(message.row.id, "delivered")]

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from smsgw.errors import StoreUnavailable
-from smsgw.flows.receive import Receiver, SessionEnded
+from smsgw.flows import receive
+from smsgw.flows.receive import Receiver, SessionEnded, SessionProven
 from tests.flows.world import LINK, SECOND, World, changed, world
 from tests.servers.engines import Engine
 
@@ -80,6 +81,18 @@ async def test_a_proof_comes_with_the_next_arrival_too(engine: Engine) -> None:
         assert await one.rows("link_sessions", "proven") == [(first.id,)]
         await one.receiver.recover()
         assert await one.doubted() == [second.id]
+
+
+async def test_a_proof_may_come_alone(engine: Engine) -> None:
+    """In a quiet hour no arrival brings it, and after a crash the next equal text must be a purchase."""
+    async with world(engine) as one:
+        session = await one.begin()
+        first = await one.sms(session=session)
+        await one.receiver.submit(SessionProven(session=session, proven=first.id))
+        await one.receiver.recover()
+        assert await one.doubted() == []
+        await one.sms(session=await one.begin())
+        assert await one.count("codes") == 2
 
 
 async def test_the_end_of_a_session_is_seen_by_what_waits_behind_it(sqlite: Engine) -> None:
@@ -306,6 +319,17 @@ async def test_doubts_are_kept_until_the_store_works_again(sqlite: Engine) -> No
             await one.take(one.arrival("moon"))
         await one.sms()
         assert await statuses(one) == ["done", "repeated"]
+
+
+async def test_there_is_an_end_to_what_is_remembered_while_the_store_is_away(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "_MOST_DOUBTS", 2)
+    async with world(sqlite) as one:
+        one.database.behind = [AWAY]
+        await one.take(*(one.arrival(f"SUN {number}") for number in range(3)))
+        await one.take(*(one.arrival(f"SUN {number}") for number in range(3)))
+        assert await statuses(one) == ["done", "done", "done", "repeated", "repeated", "done"]
 
 
 async def test_doubts_that_no_message_took_along_are_stored_by_the_sweep(engine: Engine) -> None:

@@ -292,6 +292,46 @@ async def test_a_message_without_an_answer_is_sent_again(engine: Engine) -> None
         assert await told(one) == [("accepted", 0, "7", one.clock.now_ms(), 2)]
 
 
+async def test_an_smsc_that_never_answers_is_tried_with_growing_pauses(sqlite: Engine) -> None:
+    """Every try may reach the subscriber: the first goes out at once, for it may only have been the connection."""
+    async with world(sqlite) as one:
+        box = Box(one, retry_first_s=1, retry_ceiling_s=10)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            pauses = []
+            for _ in range(30):
+                [message] = box.take_all()
+                outbox.unanswered(message)
+                pause_ms = outbox.wait_ms()
+                assert pause_ms is not None
+                pauses.append(pause_ms)
+                one.clock.advance(pause_ms)
+        longest = [0, 1_000, 2_000, 4_000, 8_000, *[10_000] * 25]
+        assert all(0.8 * most <= pause <= most for pause, most in zip(pauses, longest, strict=True))
+        assert await one.rows("mts", "status", "tries") == [("queued", 30)]
+
+
+async def test_of_several_tries_that_wait_to_be_recorded_the_last_counts(sqlite: Engine) -> None:
+    """The store is away for long: what waits to be recorded must not grow with every try."""
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            one.database.open.clear()
+            for _ in range(50):
+                [message] = box.take_all()
+                outbox.unanswered(message)
+                one.clock.advance(60 * SECOND)
+                await asyncio.sleep(0)
+            assert len(outbox._results) == 1
+            [message] = box.take_all()
+            one.database.open.set()
+            await outbox.close()
+            assert await one.rows("mts", "status", "tries") == [("queued", 50)]
+            outbox.accepted(message, "7")
+        assert await told(one) == [("accepted", 0, "7", one.clock.now_ms(), 51)]
+
+
 async def test_a_pause_is_kept_over_a_restart(engine: Engine) -> None:
     async with world(engine) as one:
         box = Box(one)

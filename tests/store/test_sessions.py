@@ -59,6 +59,15 @@ async def test_proofs_only_move_forward(engine: Engine, proofs: list[str], prove
     assert await columns(engine, "link_sessions", "ses_1", "proven") == {"proven": proven}
 
 
+async def test_a_session_that_goes_on_although_another_node_has_ended_it_is_open_again(engine: Engine) -> None:
+    async with engine.open() as database, database.write() as transaction:
+        await sessions.start(transaction, session("ses_1"))
+        await sessions.end(transaction, "ses_1", 5_000)
+        await sessions.prove(transaction, [Proof(session="ses_1", proven="")])
+        assert await sessions.left_open(transaction, "left") == [("ses_1", "north")]
+    assert await columns(engine, "link_sessions", "ses_1", "proven") == {"proven": "mo_0"}
+
+
 # --- nodes ----------------------------------------------------------------------------------------------------------
 
 

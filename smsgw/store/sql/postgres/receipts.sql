@@ -6,3 +6,7 @@ select id, message_id from mts where link = :link and registered = 1 and message
 -- Receipts that came before the response that names their message.
 select id, link, message_id, state from receipts
 where mt is null and link = :link and message_id = any(:message_ids::text[]) order by id;
+
+-- name: lock
+-- A link's receipts and responses meet one after the other: beside each other, neither would see the other's rows.
+select pg_advisory_xact_lock(hashtext('receipts ' || :link::text))::text;

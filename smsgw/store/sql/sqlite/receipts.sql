@@ -6,3 +6,7 @@ select id, message_id from mts where link = :link and registered = 1 and message
 -- Receipts that came before the response that names their message.
 select id, link, message_id, state from receipts
 where mt is null and link = :link and message_id in (select value from json_each(:message_ids)) order by id;
+
+-- name: lock
+-- A link's receipts and responses meet one after the other; SQLite has one writer anyway.
+select 1 where :link is null;
