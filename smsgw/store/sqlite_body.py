@@ -143,9 +143,9 @@ class _Here:
             self._over = error
             raise
 
-    async def script(self, sql: str, /) -> None:
+    async def script(self, sql: str, /) -> None:  # noqa: ARG002 - the seam's signature
         """Not here: migrations take their time, and a body must be short."""
-        raise NotImplementedError(sql[:0] + "migrations run in Database.write")
+        raise RuntimeError("migrations run in Database.write")
 
 
 def bound(query: Query, parameters: Mapping[str, object]) -> tuple[str, tuple[object, ...]]:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 from playwright.async_api import expect
 
 from smsgw.demo.world import Places, open_demo
@@ -50,7 +51,10 @@ async def test_a_wrong_keyword_is_answered_with_the_right_one(tmp_path: Path) ->
 async def test_the_demo_can_be_started_again_in_its_folder(tmp_path: Path) -> None:
     for _ in range(2):
         async with AsyncExitStack() as stack:
-            await open_demo(places(tmp_path), stack)
+            app, _ = await open_demo(places(tmp_path), stack)
+            health = f"http://127.0.0.1:{app.verify_port}/health"
+            async with asyncio.timeout(10), ClientSession() as session, session.get(health) as response:
+                assert response.status == 200
 
 
 async def test_a_taken_port_is_one_sentence_and_leaves_nothing_running(tmp_path: Path) -> None:
