@@ -3,7 +3,6 @@
 All of this is computing: done beforehand, it goes on while the store is busy with the messages before.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -63,19 +62,15 @@ class Verdict(Struct, frozen=True, kw_only=True):
     outcome: str | None = None
 
 
-def draft(ports: Ports, catalog: Catalog, arrivals: Sequence[Arrival], now_ms: int) -> list[Draft]:
-    """Read arrivals, and decide those that are messages of their own."""
-    return [_draft(ports, catalog, arrival, now_ms) for arrival in arrivals]
-
-
-def _draft(ports: Ports, catalog: Catalog, arrival: Arrival, now_ms: int) -> Draft:
+def draft(ports: Ports, catalog: Catalog, arrival: Arrival) -> Draft:
+    """Read an arrival, and decide it if it is a message of its own."""
     settings = catalog.links[arrival.link]
     facts = incoming.read(arrival.pdu, arrival.link, settings)
     decision = None
     if facts.part is None:
         pdu = arrival.pdu
         text = incoming.body_of(facts.payload, pdu.esm_class, pdu.data_coding, settings)
-        decision = decide(ports, catalog, arrival, text, now_ms)
+        decision = decide(ports, catalog, arrival, text, arrival.received_ms)
     return Draft(arrival=arrival, incoming=facts, decision=decision)
 
 

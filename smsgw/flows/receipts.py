@@ -17,12 +17,8 @@ if TYPE_CHECKING:
     from smsgw.flows.drafts import Arrival
 
 
-def read(ports: Ports, arrivals: Iterable["Arrival"]) -> list[ReceiptRow]:
-    """Return the rows of receipts that have come; which messages they name is not known yet."""
-    return [_row(ports, arrival) for arrival in arrivals]
-
-
-def _row(ports: Ports, arrival: "Arrival") -> ReceiptRow:
+def read(ports: Ports, arrival: "Arrival") -> ReceiptRow:
+    """Return the row of a receipt that has come; which message it names is not known yet."""
     told = parse(arrival.pdu)
     return ReceiptRow(
         id=ports.ids.new("rcpt"),

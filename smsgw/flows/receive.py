@@ -58,15 +58,27 @@ class SessionEnded(Struct, frozen=True, kw_only=True):
 Item = Arrival | SessionStarted | SessionProven | SessionEnded
 
 
-class _Run(Struct, frozen=True, kw_only=True):
-    """Arrivals between two session events: an end must be stored before what follows it is looked at."""
+class _Told(Struct, frozen=True, kw_only=True):
+    """A receipt that has been read."""
 
-    arrivals: list[Arrival]
+    arrival: Arrival
+    row: ReceiptRow
+
+
+_Event = SessionStarted | SessionProven | SessionEnded
+_Read = Draft | _Told
+_Entry = _Read | _Event
+
+
+class _Run(Struct, frozen=True, kw_only=True):
+    """What arrived between two session events: an end must be stored before what follows it is looked at."""
+
+    proofs: list[Proof]
     receipts: list[ReceiptRow]
     drafts: list[Draft]
 
 
-_Step = _Run | SessionStarted | SessionProven | SessionEnded
+_Step = _Run | _Event
 
 
 class _Effects(Struct, frozen=True, kw_only=True):
@@ -89,7 +101,7 @@ class Receiver:
         self._ports = ports
         self._catalog = catalog
         self._send = send
-        self._batch: Batch[Item, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
+        self._batch: Batch[_Entry, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
         # Batches follow each other, and the sweep, which stores doubts as well, stands in the same line: each must see
         # the rows and the doubts of those before.
         self._turn = asyncio.Lock()
@@ -105,10 +117,27 @@ class Receiver:
     def submit(self, item: Item) -> asyncio.Future[None]:
         """Take an item; the future is done after the commit.
 
+        What can be computed about an arrival is computed here: the store's thread commits those before meanwhile.
+
         Raises:
             asyncio.QueueFull: `full`; the operator is told to try again.
         """
-        return self._batch.submit(item)
+        if not isinstance(item, Arrival):
+            return self._batch.submit(item)
+        if self.full:
+            raise asyncio.QueueFull
+        try:
+            read = self._read(item)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever waits for this arrival
+            failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+        return self._batch.submit(read)
+
+    def _read(self, arrival: Arrival) -> _Read:
+        if is_receipt(arrival.pdu):
+            return _Told(arrival=arrival, row=receipts.read(self._ports, arrival))
+        return drafts.draft(self._ports, self._catalog, arrival)
 
     async def recover(self) -> None:
         """At the start: what this node had not proven when it died may come again."""
@@ -163,9 +192,9 @@ class Receiver:
         """Finish what waits."""
         await self._batch.close()
 
-    async def _handle(self, items: Sequence[Item]) -> list[None]:
+    async def _handle(self, entries: Sequence[_Entry]) -> list[None]:
         now_ms = self._ports.clock.now_ms()
-        steps = list(self._steps(items, now_ms))
+        steps = list(_steps(entries))
         async with self._turn:
             doubts = dict(self._doubts)
 
@@ -183,42 +212,14 @@ class Receiver:
                 effects = await self._ports.database.transact(body)
             except Exception:
                 # The commit may have taken place all the same: it must absorb the redelivery that we ask for.
-                self._doubt(item for item in items if isinstance(item, Arrival))
+                self._doubt(entry.arrival for entry in entries if isinstance(entry, _Read))
                 raise
             self._settle_doubts(doubts)
             self._doubt(self._unsure(effects))
         self._send(effects.outgoing)
-        for arrival, verdict in effects.stories:
-            log.info(
-                "mo.accepted",
-                mo=arrival.id,
-                link=arrival.link,
-                status=verdict.status,
-                service=verdict.service,
-                outcome=verdict.outcome,
-                whole=verdict.whole,
-            )
-        return [None] * len(items)
-
-    def _steps(self, items: Sequence[Item], now_ms: int) -> Iterator[_Step]:
-        """Yield what the transaction has to do, with all that can be computed before it."""
-        run: list[Arrival] = []
-        for item in items:
-            if isinstance(item, Arrival):
-                run.append(item)
-                continue
-            if run:
-                yield self._run(run, now_ms)
-                run = []
-            yield item
-        if run:
-            yield self._run(run, now_ms)
-
-    def _run(self, arrivals: list[Arrival], now_ms: int) -> _Run:
-        told = [one for one in arrivals if is_receipt(one.pdu)]
-        messages = [one for one in arrivals if not is_receipt(one.pdu)] if told else arrivals
-        drafted = drafts.draft(self._ports, self._catalog, messages, now_ms)
-        return _Run(arrivals=arrivals, receipts=receipts.read(self._ports, told), drafts=drafted)
+        # After what waits for the commit, above all the next transaction.
+        asyncio.get_running_loop().call_soon(_tell, effects.stories)
+        return [None] * len(entries)
 
     # Doubts: messages that may be delivered again
 
@@ -273,8 +274,7 @@ class Receiver:
             await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven)])
             await self._end_session(transaction, step.session, step.link, now_ms)
         else:
-            proofs = {arrival.session: arrival.proven for arrival in step.arrivals}
-            await sessions.prove(transaction, [Proof(session=key, proven=proofs[key]) for key in sorted(proofs)])
+            await sessions.prove(transaction, step.proofs)
             if step.receipts:
                 await receipts.store(transaction, step.receipts)
             if step.drafts:
@@ -356,6 +356,43 @@ class Receiver:
         text = drafts.joined_text(body, arrival.pdu.data_coding, self._catalog.links[arrival.link])
         decision = drafts.decide(self._ports, self._catalog, arrival, text, now_ms)
         return Draft(arrival=arrival, incoming=last.incoming, decision=decision)
+
+
+def _steps(entries: Sequence[_Entry]) -> Iterator[_Step]:
+    """Yield what the transaction has to do."""
+    run: list[_Read] = []
+    for entry in entries:
+        if isinstance(entry, _Read):
+            run.append(entry)
+            continue
+        if run:
+            yield _run(run)
+            run = []
+        yield entry
+    if run:
+        yield _run(run)
+
+
+def _run(read: list[_Read]) -> _Run:
+    proofs = {one.arrival.session: one.arrival.proven for one in read}
+    return _Run(
+        proofs=[Proof(session=session, proven=proofs[session]) for session in sorted(proofs)],
+        receipts=[one.row for one in read if isinstance(one, _Told)],
+        drafts=[one for one in read if isinstance(one, Draft)],
+    )
+
+
+def _tell(stories: list[tuple[Arrival, Verdict]]) -> None:
+    for arrival, verdict in stories:
+        log.info(
+            "mo.accepted",
+            mo=arrival.id,
+            link=arrival.link,
+            status=verdict.status,
+            service=verdict.service,
+            outcome=verdict.outcome,
+            whole=verdict.whole,
+        )
 
 
 def _piece(one: Draft) -> joining.Piece:

@@ -3,6 +3,8 @@
 What the peer sends goes into the session, and what that means goes to the owner as a list of events. What the session
 wants written goes out once per turn of the loop, however many PDUs it is. There is no task and no queue here: when the
 peer does not read, the session's output is not taken, so that it soon wants no more reading; TCP does the rest.
+
+A long read is handed on in slices, one per turn of the loop, so that other connections have their turns between them.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar, cast
 
 WRITE_BUFFER_BYTES: Final = 262_144  # waiting in the transport, above which nothing more is written
+SLICE_BYTES: Final = 16_384  # handed on in one turn of the loop; some two hundred messages, some ten milliseconds
 CLOSE_GRACE_MS: Final = 2_000  # for the peer to read what was written last
 
 EventT = TypeVar("EventT")
@@ -71,6 +74,8 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reading = True
+        self._rest = b""  # read, but not handed on yet; nothing more is read meanwhile
+        self._slice_is_coming = False
         self._flush_is_coming = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
@@ -122,6 +127,19 @@ class Wire(asyncio.Protocol, Generic[EventT]):
 
     def data_received(self, data: bytes) -> None:
         """Hand what was read to the session, and what it means to the owner; then write the answers."""
+        if self._rest or len(data) > SLICE_BYTES:
+            self._rest += data
+            self._take_slice()
+        else:
+            self._tell(self._session.receive(data, self._now_ms()))
+
+    def _take_slice(self) -> None:
+        """Hand on the next octets of a long read; not while the session wants none."""
+        self._slice_is_coming = False
+        if not self._session.wants_reading or not self._rest:
+            self._flush()
+            return
+        data, self._rest = self._rest[:SLICE_BYTES], self._rest[SLICE_BYTES:]
         self._tell(self._session.receive(data, self._now_ms()))
 
     def pause_writing(self) -> None:
@@ -142,7 +160,10 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         for timer in (self._timer, self._grace):
             if timer is not None:
                 timer.cancel()
-        events = self._session.connection_lost(self._now_ms())
+        # What was read before the end counts: a response among it is a response.
+        rest, self._rest = self._rest, b""
+        events = self._session.receive(rest, self._now_ms()) if rest else []
+        events += self._session.connection_lost(self._now_ms())
         if events:
             self._on_events(events)
         if self._on_closed is not None:
@@ -161,11 +182,17 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if self.can_write:
+        wants_reading = self._session.wants_reading
+        # Between two slices nothing is written, or a peer with a small buffer would get many small pieces.
+        if self.can_write and not (self._rest and wants_reading):
             output = self._session.take_output()
             if output:
                 transport.write(output)
-        if self._session.wants_reading != self._reading:
+                wants_reading = self._session.wants_reading
+        if self._rest and wants_reading and not self._slice_is_coming:
+            self._slice_is_coming = True
+            self._loop.call_soon(self._take_slice)
+        if (wants_reading and not self._rest) != self._reading:
             self._reading = not self._reading
             if self._reading:
                 transport.resume_reading()

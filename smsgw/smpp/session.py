@@ -30,6 +30,7 @@ from smsgw.smpp.outstanding import Outstanding, Sent
 from smsgw.smpp.pdus import RESPONSE_BIT, RESPONSE_TO, Pdu
 from smsgw.smpp.states import BIND_STEPS, BOUND, MESSAGES, SENDS, WINDOWED, Role, State, Step, after, refusal
 
+PATIENCE_MS: Final = 500  # for the answer to our unbind, before messages that crossed it are refused
 MOST_OUTPUT_BYTES: Final = 262_144  # output not taken, above which the peer is not read any more
 
 _NONE: Final[frozenset[type[Pdu]]] = frozenset()
@@ -67,6 +68,8 @@ class Session:
         "_outstanding",
         "_owed",
         "_owed_total",
+        "_patient",
+        "_patient_ms",
         "_peer",
         "_sends",
         "_takes",
@@ -89,6 +92,8 @@ class Session:
         self._outstanding = Outstanding()
         self._owed: dict[int, int] = {}  # sequence number → requests of the peer that wait for our response
         self._owed_total = 0
+        self._patient: list[bytes] = []  # refusals that wait for the answer to our unbind
+        self._patient_ms = 0  # until when
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._flushes = 0
@@ -135,7 +140,7 @@ class Session:
         """When ``tick`` must be called next, unless something else happens before; None for never."""
         if self.closed:
             return None
-        times = [self._question_ms(), self._no_bind_ms()]
+        times = [self._question_ms(), self._no_bind_ms(), self._patient_ms if self._patient else None]
         if self._outstanding.oldest_ms is not None:
             times.append(self._outstanding.oldest_ms + self.settings.response_timeout_ms)
         return min((time for time in times if time is not None), default=None)
@@ -243,6 +248,10 @@ class Session:
         latest_ms = now_ms - self.settings.response_timeout_ms
         while not self.closed and (sent := self._outstanding.expire(latest_ms)):
             self._on_timeout(sent, now_ms, events)
+        if self._patient and self._patient_ms <= now_ms:
+            for refusal_pdu in self._patient:
+                self._write(refusal_pdu)
+            self._patient.clear()
         question_ms = self._question_ms()
         if question_ms is not None and question_ms <= now_ms:
             self._send(pdus.EnquireLink(), now_ms)
@@ -281,11 +290,24 @@ class Session:
         elif kind is pdus.Unbind:
             self._write(encode(pdus.UnbindResp(), pdu.sequence_number))
             self._end("peer_unbound", events)
+        elif (told := refusal(self._peer, self.state, kind)) == status.ESME_RX_T_APPN and kind in RESPONSE_TO:
+            self._put_off(RESPONSE_TO[kind](command_status=told), pdu.sequence_number)
         else:
-            told = refusal(self._peer, self.state, kind)
             self._refuse(pdu.command_id, pdu.sequence_number, told)
             reason = f"{pdu.name} in state {self.state}"
             events.append(Violation(reason=reason, command_status=told, command_id=pdu.command_id))
+
+    def _put_off(self, response: Pdu, sequence_number: int) -> None:
+        """Refuse later what was on its way when we asked to unbind.
+
+        A peer that answers the unbind and closes at once resets a connection on which something is still written to
+        it, and its answer, which proves that all of ours have arrived, is lost with it. One that wants its messages
+        answered first gets that after a moment; what is never answered comes again as well.
+        """
+        if not self._patient:
+            self._patient_ms = self._heard_ms + PATIENCE_MS
+        if len(self._patient) < self.settings.max_unanswered_in:
+            self._patient.append(encode(response, sequence_number))
 
     def _on_response(self, pdu: Pdu, events: list[Event]) -> None:
         sent, late = self._outstanding.answer(pdu)
@@ -391,6 +413,7 @@ class Session:
     def _end(self, reason: Reason, events: list[Event]) -> None:
         self._move(Step.END)
         self._framer = Framer(self.settings.max_pdu_bytes)
+        self._patient.clear()
         self._owed.clear()
         self._owed_total = 0
         events.append(Ended(reason=reason))

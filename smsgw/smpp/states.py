@@ -16,7 +16,8 @@ Requests are bound to states and to the side that sends them (§2.3). enquire_li
 may come in any state, from either side, and the session deals with them itself. A request that comes in the wrong
 state is answered with ESME_RINVBNDSTS, a second bind with ESME_RALYBND, a request that never travels in this direction
 with ESME_RINVCMDID. One case is milder: an ESME that is UNBINDING tells the SMSC to deliver again later
-(ESME_RX_T_APPN), because messages may have been on their way when it asked, and must not be given up for that.
+(ESME_RX_T_APPN), because messages may have been on their way when it asked, and must not be given up for that; and it
+gives the SMSC a moment to answer the unbind first.
 """
 
 from enum import StrEnum, auto

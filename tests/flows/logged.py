@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
-
 from smsgw.kit import logs
 
 
@@ -23,7 +21,6 @@ def logged() -> Iterator[io.StringIO]:
     try:
         yield stream
     finally:
-        structlog.reset_defaults()
         logging.captureWarnings(capture=False)
         root.handlers[:] = handlers
         root.setLevel(level)

@@ -11,7 +11,7 @@ LONG = "SUN " + "я" * 100
 
 async def test_a_purchase_is_drafted_with_its_code_and_answer(sqlite: Engine) -> None:
     async with world(sqlite) as one:
-        [found] = draft(one.ports, one.catalog, [one.arrival()], one.clock.now_ms())
+        found = draft(one.ports, one.catalog, one.arrival())
         decision = found.decision
         assert decision is not None
         assert decision.issued is not None
@@ -23,14 +23,14 @@ async def test_a_purchase_is_drafted_with_its_code_and_answer(sqlite: Engine) ->
 
 async def test_a_part_is_not_decided_yet(sqlite: Engine) -> None:
     async with world(sqlite) as one:
-        found = draft(one.ports, one.catalog, [one.arrival(pdu=pdu) for pdu in parts(LONG)], 0)
+        found = [draft(one.ports, one.catalog, one.arrival(pdu=pdu)) for pdu in parts(LONG)]
         assert [one_part.decision for one_part in found] == [None, None]
         assert len({one_part.incoming.part_key for one_part in found}) == 1
 
 
 async def test_a_repetition_leaves_the_operator_s_id_to_the_message_that_it_repeats(sqlite: Engine) -> None:
     async with world(sqlite, links={"north": changed(LINK, message_id_tlv=0x1401)}) as one:
-        [found] = draft(one.ports, one.catalog, [one.arrival(tlvs={0x1401: b"7"})], 0)
+        found = draft(one.ports, one.catalog, one.arrival(tlvs={0x1401: b"7"}))
         assert row(found, Verdict(status="done")).operator_id == "north\x1f7"
         assert row(found, Verdict(status="repeated", whole="mo_1")).operator_id is None
 
@@ -44,7 +44,7 @@ async def test_every_reason_has_its_answer(sqlite: Engine) -> None:
             one.arrival(""),
             one.arrival(b"\xff"),
         ]
-        told = [found.decision for found in draft(one.ports, one.catalog, arrivals, 0)]
+        told = [draft(one.ports, one.catalog, arrival).decision for arrival in arrivals]
         assert [texts(decision.answers)[0] for decision in told if decision] == [
             "because: unknown_keyword",
             "because: unknown_short_code",
@@ -58,7 +58,7 @@ async def test_parts_of_an_answer_share_a_reference_that_chance_has_chosen(sqlit
     async with world(sqlite, services=services) as one:
         references = set()
         for _ in range(20):
-            [found] = draft(one.ports, one.catalog, [one.arrival()], 0)
+            found = draft(one.ports, one.catalog, one.arrival())
             assert found.decision is not None
             first, second = found.decision.answers
             assert first.payload[:4] == second.payload[:4]

@@ -5,6 +5,9 @@ import asyncio
 import pytest
 
 from smsgw.errors import StoreBroken, StoreConflict, StoreUnavailable
+from smsgw.flows import drafts
+from smsgw.flows.drafts import Arrival
+from smsgw.flows.ports import Catalog, Ports
 from smsgw.settings import Answers
 from smsgw.smpp import tlvs
 from smsgw.smpp.pdus import DataSm
@@ -261,6 +264,25 @@ async def test_after_a_broken_disk_nothing_is_acknowledged(sqlite: Engine) -> No
         [result] = await one.take(one.arrival())
         assert isinstance(result, StoreBroken)
         assert one.sent == []
+
+
+async def test_a_message_that_cannot_even_be_drafted_fails_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(engine) as one:
+        good, bad = one.arrival(), one.arrival("moon")
+        draft = drafts.draft
+
+        def broken(ports: Ports, catalog: Catalog, arrival: Arrival) -> drafts.Draft:
+            if arrival is bad:
+                raise ZeroDivisionError
+            return draft(ports, catalog, arrival)
+
+        monkeypatch.setattr(drafts, "draft", broken)
+        results = await one.take(bad, good)
+        assert isinstance(results[0], ZeroDivisionError)
+        assert results[1] is None
+        assert await one.count("codes") == 1
 
 
 async def test_one_poisoned_message_fails_alone(engine: Engine) -> None:

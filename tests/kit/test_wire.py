@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from smsgw.kit.wire import CLOSE_GRACE_MS, Wire
+from smsgw.kit.wire import CLOSE_GRACE_MS, SLICE_BYTES, Wire
 from smsgw.smpp import pdus
 from smsgw.smpp.codec import encode
 from smsgw.smpp.events import Answered, Bound, Ended, Event, Received
@@ -193,6 +193,54 @@ def test_a_session_that_wants_no_reading_is_spared_until_it_does() -> None:
         bench.wire.send_soon()
         await turn()
         assert not bench.transport.paused
+
+    run(test())
+
+
+LONG = b"a" * SLICE_BYTES + b"b" * SLICE_BYTES + b"c"
+
+
+def test_a_long_read_is_handed_on_in_slices_and_others_have_their_turns_between_them() -> None:
+    async def test() -> None:
+        bench = Bench().connect()
+        bench.wire.data_received(LONG)
+        assert [text[0] for text in bench.told] == ["a"]
+        assert bench.transport.paused, "what is read meanwhile would have to wait in memory"
+        await turn()
+        assert [text[0] for text in bench.told] == ["a", "b"]
+        await turn()
+        assert "".join(bench.told) == LONG.decode()
+        assert not bench.transport.paused
+
+    run(test())
+
+
+def test_what_was_read_before_the_end_is_told_before_it() -> None:
+    async def test() -> None:
+        bench = Bench().connect()
+        bench.wire.data_received(LONG)
+        bench.wire.connection_lost(None)
+        assert "".join(bench.told) == LONG.decode() + "lostclosed"
+        await turn()
+        assert bench.told[-1] == "closed"
+
+    run(test())
+
+
+def test_a_slice_waits_while_the_session_wants_no_reading() -> None:
+    async def test() -> None:
+        bench = Bench().connect()
+        bench.react = lambda _: setattr(bench.session, "wants_reading", False)
+        bench.wire.data_received(LONG)
+        await turn()
+        await turn()
+        assert [text[0] for text in bench.told] == ["a"]
+        bench.react = lambda _: None
+        bench.session.wants_reading = True
+        bench.wire.send_soon()
+        for _ in range(4):
+            await turn()
+        assert "".join(bench.told) == LONG.decode()
 
     run(test())
 

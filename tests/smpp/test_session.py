@@ -18,7 +18,7 @@ from smsgw.smpp.events import (
     Violation,
 )
 from smsgw.smpp.pdus import Pdu
-from smsgw.smpp.session import MOST_OUTPUT_BYTES, Session, SessionSettings
+from smsgw.smpp.session import MOST_OUTPUT_BYTES, PATIENCE_MS, Session, SessionSettings
 from smsgw.smpp.states import State
 
 Bind = Callable[..., Session]
@@ -385,9 +385,26 @@ def test_a_message_that_crosses_our_unbind_may_come_again_later(bind: Bind, writ
     session = bind()
     session.unbind(0)
     session.take_output()
-    [event] = session.receive(encode(pdus.DeliverSm(), 5), 0)
-    assert isinstance(event, Violation)
-    assert written(session) == [pdus.DeliverSmResp(sequence_number=5, command_status=status.ESME_RX_T_APPN)]
+    assert session.receive(encode(pdus.DeliverSm(), 5) + encode(pdus.DataSm(), 6), 100) == []
+    assert written(session) == [], "nothing is written to a peer that may answer the unbind and close"
+    assert session.deadline_ms() == 100 + PATIENCE_MS
+    session.receive(encode(pdus.DeliverSm(), 7), 200)
+    session.tick(100 + PATIENCE_MS)
+    assert written(session) == [
+        pdus.DeliverSmResp(sequence_number=5, command_status=status.ESME_RX_T_APPN),
+        pdus.DataSmResp(sequence_number=6, command_status=status.ESME_RX_T_APPN),
+        pdus.DeliverSmResp(sequence_number=7, command_status=status.ESME_RX_T_APPN),
+    ]
+
+
+def test_a_flood_that_crosses_our_unbind_does_not_make_the_session_grow(bind: Bind, written: Written) -> None:
+    session = bind(SessionSettings(max_unanswered_in=3))
+    session.unbind(0)
+    session.take_output()
+    for number in range(10):
+        session.receive(encode(pdus.DeliverSm(), number + 5), 0)
+    session.tick(PATIENCE_MS)
+    assert [pdu.sequence_number for pdu in written(session)] == [5, 6, 7]
 
 
 def test_the_peer_unbinds_while_messages_are_on_their_way(bind: Bind, written: Written) -> None:
