@@ -15,10 +15,11 @@ from typing import Final
 from smsgw.domain import catalog
 from smsgw.domain.routing import Routes
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
-from smsgw.flows.access import Verifier
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
+from smsgw.flows.redeem import Verifier
+from smsgw.flows.returns import Returns
 from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
@@ -31,7 +32,7 @@ from smsgw.links.link import Link
 from smsgw.settings import Configuration, LinkSettings
 from smsgw.store import database as seam, migrate
 from smsgw.store.opening import MIGRATIONS, open_database
-from smsgw.web.server import Server, create
+from smsgw.web.server import Desks, Server, create
 
 log = get_logger(__name__)
 
@@ -105,9 +106,12 @@ class App:
             link = Link(ports, name, settings, passwords[name], receiver)
             self.links[name] = link
         stack.push_async_callback(self._close_outboxes)
-        verifier = Verifier(ports)
+        verifier = Verifier(ports, sold, configuration.main.guessing)
         stack.push_async_callback(verifier.close)
-        server = Server(create(configuration.main.web, verifier, sold, self._healthy), configuration.main.web)
+        returns = Returns(ports)
+        await returns.refresh(sold.services)
+        desks = Desks(verifier=verifier, returns=returns)
+        server = Server(create(configuration.main.web, desks, sold, self._healthy), configuration.main.web)
         stack.push_async_callback(server.stop)
         await server.start()
         self.verify_port = server.port
@@ -147,7 +151,7 @@ class App:
             ids=IdMaker(self._clock, self._random_bytes),
             random_bytes=self._random_bytes,
             random=self._chance,
-            vault=vault.read_key(file, self._random_bytes),
+            vault=vault.Vault(vault.read_keys(file), self._random_bytes),
         )
 
     async def _first_key(self, database: seam.Database, file: Path) -> None:

@@ -83,6 +83,10 @@ class TextError(SmsgwError):
     """A text cannot be encoded, or bytes cannot be decoded, in the coding named."""
 
 
+class IdempotencyMismatch(SmsgwError):  # noqa: N818 - named after the condition
+    """The caller's fault: an Idempotency-Key came again with another request. Nothing was done."""
+
+
 class BindError(SmsgwError):
     """The SMSC answered a bind with an error.
 

@@ -44,6 +44,7 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: Host = "127.0.0.1"
     port: Port = 8081  # 0: any free port
     body_timeout_s: Seconds = 10.0  # longest wait for a request's body
+    proxies: list[str] = []  # addresses and networks whose X-Forwarded-For is believed
     verify_timeout_s: Seconds = 5.0  # longest wait for the store before a visitor is told to try again
 
 
@@ -63,6 +64,18 @@ class Answers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unreadable: str = ""
 
 
+class Guessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many wrong codes may be tried. Counted for each service, apart from all others."""
+
+    visitor_failures: Annotated[int, Meta(ge=1, le=1000)] = 5  # of one address, or IPv6 /64, before its first pause
+    visitor_window_s: Seconds = 600.0  # in which they count
+    first_pause_s: Seconds = 60.0  # every further failure doubles it
+    longest_pause_s: Seconds = 3_600.0
+    service_failures_per_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 100  # then: an alarm, and one failure pauses
+    service_failures_per_day: Annotated[int, Meta(ge=1, le=10_000_000)] = 1_000  # then: nothing is checked any more
+    most_chance_per_year: Annotated[float, Meta(gt=0, le=1)] = 0.01  # of one lucky guess; above it a policy is refused
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The main file."""
 
@@ -75,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     web: Web = Web()
     log: Log = Log()
     answers: Answers = Answers()
+    guessing: Guessing = Guessing()
 
 
 class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,6 +117,7 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     message_id_tlv: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0  # tag of the operator's own MO id, 0 = sends none
     part_expiry_s: Seconds = 600.0  # longest wait for the missing parts of a long message
     receipts: bool = False  # ask for delivery receipts
+    test: bool = False  # a simulated operator: what is bought here is a test, and only test keys see it
     retry_first_s: Seconds = 1.0  # first pause after a refusal that may be tried again
     retry_ceiling_s: Seconds = 60.0
 
@@ -126,12 +141,26 @@ class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     support: str = ""  # whom to ask, for the reply only
     length: Annotated[int, Meta(ge=4, le=16)] = 8
     alphabet: Literal["digits", "letters", "both"] = "both"
+    vowels: bool = True  # false: no A, E, U and Y, so that no code is a word
+    group: Annotated[int, Meta(ge=0, le=8)] = 0  # characters between dashes in the reply (ABCD-EFGH); 0: none
+    expected_codes: Annotated[int, Meta(ge=1, le=1_000_000_000)] = (
+        10_000  # live at once; decides how long a code must be
+    )
     valid_for_s: Annotated[int, Meta(ge=0, le=86_400 * 3660)] = 0  # 0: not limited by time
     counted_from: Literal["receipt", "first_use"] = "receipt"
     uses: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # 0: not limited by number
-    max_parts: Annotated[int, Meta(ge=1, le=10)] = 3  # SMS that one answer may take
+    instructions: Annotated[list[Annotated[str, Meta(min_length=1, max_length=1600)]], Meta(max_length=5)] = []
+    max_replies: Annotated[int, Meta(ge=1, le=10)] = 3  # SMS that one message may cause; each part of a long one counts
+    again_keywords: Annotated[list[str], Meta(max_length=50)] = []  # free: sends the latest code of that phone again
+    again_per_day: Annotated[int, Meta(ge=1, le=100)] = 5  # for one phone
     reply_valid_s: Seconds = 86_400.0  # how long we go on trying to hand the answer to the operator
     time_zone: str = "UTC"
+    language: Literal["en", "bg", "uk", "ru"] = "en"  # of the words in {valid_until}
+    used_up_url: str = ""  # default: expired_url
+    throttled_url: str = ""  # after too many wrong codes; default: invalid_url
+    return_mode: Literal["signed", "handle"] = "signed"  # what `rt` is: a JWS, or a handle to exchange at the API
+    return_valid_s: Annotated[int, Meta(ge=5, le=120)] = 60
+    allowed_ips: Annotated[list[str], Meta(max_length=100)] = []  # who may use the API; empty: nobody
 
 
 class Configuration(Struct, frozen=True, kw_only=True):

@@ -154,7 +154,7 @@ def test_what_is_no_command_is_told_how_to_ask(arguments: list[str]) -> None:
 
 def test_migrate_applies_each_migration_once(folder: Path) -> None:
     done = smsgw(folder, "migrate")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "applied 0001_house\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "applied 0001_house\napplied 0002_access\n", "")
     done = smsgw(folder, "migrate")
     assert (done.returncode, done.stdout) == (0, "nothing to do: the database is up to date\n")
 
@@ -197,7 +197,7 @@ def test_a_taken_port(ready: Path) -> None:
 
 
 def test_a_database_that_was_never_made(folder: Path) -> None:
-    assert complaint(smsgw(folder, "run"), 65) == "the database lacks 0001_house: run smsgw migrate"
+    assert complaint(smsgw(folder, "run"), 65) == "the database lacks 0001_house, 0002_access: run smsgw migrate"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -205,7 +205,7 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0001: use the newer program"
+    assert found == "the database has migration 9999, this program knows up to 0002: use the newer program"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -237,8 +237,8 @@ def test_a_missing_key_while_answers_wait(ready: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "told"),
     [
-        ("", 0o600, "not a key file; it must hold one line: a name and the base64 of 32 bytes"),
-        (f"k1 {base64.b64encode(bytes(16)).decode()}\n", 0o600, "the key has 16 bytes; it must have 32"),
+        ("", 0o600, "not a key file; each of its lines must hold a name of its own and the base64 of 32 bytes"),
+        (f"k1 {base64.b64encode(bytes(16)).decode()}\n", 0o600, "the key k1 has 16 bytes; it must have 32"),
         (f"k1 {base64.b64encode(bytes(32)).decode()}\n", 0o644, "everybody may read the key; run: chmod o= "),
     ],
 )

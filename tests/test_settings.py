@@ -222,7 +222,7 @@ def test_a_link_s_values_have_limits(folder: Path, line: str, problem: str) -> N
         ("length = 17", "length: expected `int` <= 16"),
         ('alphabet = "emoji"', 'alphabet: invalid enum value \'emoji\'; allowed: "digits", "letters", "both"'),
         ("uses = 0", "valid_for_s: set valid_for_s, uses or both: a code must end some day"),
-        ("max_parts = 11", "max_parts: expected `int` <= 10"),
+        ("max_replies = 11", "max_replies: expected `int` <= 10"),
     ],
 )
 def test_a_service_s_values_have_limits(folder: Path, line: str, problem: str) -> None:

@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain import codes, replies
+from smsgw.domain import codes, replies, strength
+from smsgw.domain.addresses import is_network
 from smsgw.domain.keywords import first_word, fold
 from smsgw.domain.routing import CATCH_ALL, conflicts
 from smsgw.errors import TextError
-from smsgw.settings import Configuration, ServiceSettings
+from smsgw.settings import Configuration, Guessing, ServiceSettings
 from smsgw.text.segments import Segment, split
 
 MAX_ANSWER_PARTS = 3  # SMS that a free answer may take
@@ -37,14 +38,20 @@ def build(services: Mapping[str, ServiceSettings]) -> dict[str, Service]:
     return {name: _service(name, settings) for name, settings in services.items()}
 
 
-def _service(name: str, settings: ServiceSettings) -> Service:
-    policy = codes.Policy(
+def policy_of(settings: ServiceSettings) -> codes.Policy:
+    """Return the conditions of the codes that a service sells now."""
+    return codes.Policy(
         length=settings.length,
         alphabet=settings.alphabet,
         valid_ms=settings.valid_for_s * 1000 or None,
         counted_from=settings.counted_from,
         uses=settings.uses or None,
+        vowels=settings.vowels,
     )
+
+
+def _service(name: str, settings: ServiceSettings) -> Service:
+    policy = policy_of(settings)
     return Service(
         name=name,
         settings=settings,
@@ -54,29 +61,41 @@ def _service(name: str, settings: ServiceSettings) -> Service:
     )
 
 
-def reply(service: Service, code: str, issued_ms: int) -> str:
-    """Return the text that tells the subscriber the code."""
+def replies_to(service: Service, code: str, issued_ms: int) -> list[str]:
+    """Return the texts that a subscriber gets: the one with the code, then the instructions."""
     settings, policy = service.settings, service.policy
     if policy.valid_ms is None:
         valid_until = "-"
     elif policy.counted_from == "receipt":
         valid_until = replies.local_time(issued_ms + policy.valid_ms, service.zone)
     else:
-        valid_until = f"{replies.duration(policy.valid_ms)} after first use"
+        valid_until = replies.after_first_use(policy.valid_ms, settings.language)
     values = {
-        "code": code,
+        "code": codes.grouped(code, settings.group),
         "valid_until": valid_until,
         "uses": str(policy.uses) if policy.uses else "-",
         "price": settings.price,
         "service": settings.title or service.name,
         "support": settings.support,
     }
-    return replies.render(settings.reply, values)
+    return [replies.render(template, values) for template in (settings.reply, *settings.instructions)]
 
 
 def reply_segments(service: Service, code: str, issued_ms: int, reference: int) -> list[Segment]:
-    """Return the answer cut into SMS."""
-    return split(reply(service, code, issued_ms), reference=reference, max_parts=service.settings.max_parts)
+    """Return the answers cut into SMS, at most `max_replies` in all.
+
+    A code that had to be made longer than its policy asks for may need a part more than was checked: the code goes out,
+    and what does not fit of the instructions does not.
+    """
+    most = service.settings.max_replies
+    first, *others = replies_to(service, code, issued_ms)
+    segments = split(first, reference=reference, max_parts=most)
+    for number, text in enumerate(others, 1):
+        more = split(text, reference=reference + number)
+        if len(segments) + len(more) > most:
+            break
+        segments += more
+    return segments
 
 
 def problems(configuration: Configuration) -> list[str]:
@@ -84,28 +103,23 @@ def problems(configuration: Configuration) -> list[str]:
     folder = configuration.file.parent / "services"
     found: list[str] = []
     for name, settings in configuration.services.items():
-        found += [f"{folder / f'{name}.toml'}: {problem}" for problem in _service_problems(name, settings)]
+        guessing = configuration.main.guessing
+        found += [f"{folder / f'{name}.toml'}: {problem}" for problem in _service_problems(name, settings, guessing)]
     for name, keyword, owner in conflicts(configuration.services, configuration.links):
         found.append(f'{folder / f"{name}.toml"}: keywords: "{keyword}" already belongs to service "{owner}"')
     found += _answer_problems(configuration)
     return found
 
 
-def _service_problems(name: str, settings: ServiceSettings) -> list[str]:
-    found = [
-        f'keywords: "{keyword}" is not one word; allowed are single words, or "*" for all others'
-        for keyword in settings.keywords
-        if len(keyword.split()) != 1
-    ]
-    found += [
-        f'keywords: "{keyword}" matches no message: the quotes and stops around a word do not count'
-        for keyword in settings.keywords
-        if len(keyword.split()) == 1 and keyword != CATCH_ALL and first_word(keyword) != fold(keyword)
-    ]
+def _service_problems(name: str, settings: ServiceSettings, guessing: Guessing) -> list[str]:
+    found = []
+    for setting, words in (("keywords", settings.keywords), ("again_keywords", settings.again_keywords)):
+        found += [f"{setting}: {problem}" for word in words if (problem := _keyword_problem(word))]
     allowed = ", ".join(f"{{{placeholder}}}" for placeholder in replies.PLACEHOLDERS)
-    for unknown in replies.unknown_placeholders(settings.reply):
-        shown = unknown if unknown in "{}" and unknown else f"{{{unknown}}}"
-        found.append(f'reply: "{shown}" is no placeholder; allowed are {allowed}')
+    for setting, template in (("reply", settings.reply), *(("instructions", text) for text in settings.instructions)):
+        for unknown in replies.unknown_placeholders(template):
+            shown = unknown if unknown in "{}" and unknown else f"{{{unknown}}}"
+            found.append(f'{setting}: "{shown}" is no placeholder; allowed are {allowed}')
     if "{code}" not in settings.reply:
         found.append("reply: does not tell the code; put {code} in")
     try:
@@ -114,8 +128,52 @@ def _service_problems(name: str, settings: ServiceSettings) -> list[str]:
         found.append(f'time_zone: "{settings.time_zone}" is unknown; allowed are names such as "Europe/Kyiv"')
     if found:
         return found
-    sample = reply(_service(name, settings), "W" * (settings.length + _SPARE), _SAMPLE_MS)
-    return _fit("reply", sample, settings.max_parts)
+    return _reply_problems(_service(name, settings)) + _weakness(settings, guessing) + _network_problems(settings)
+
+
+def _keyword_problem(keyword: str) -> str:
+    if len(keyword.split()) != 1:
+        return f'"{keyword}" is not one word; allowed are single words, or "*" for all others'
+    if keyword != CATCH_ALL and first_word(keyword) != fold(keyword):
+        return f'"{keyword}" matches no message: the quotes and stops around a word do not count'
+    return ""
+
+
+def _reply_problems(service: Service) -> list[str]:
+    settings = service.settings
+    texts = replies_to(service, "W" * (settings.length + _SPARE), _SAMPLE_MS)
+    try:
+        counts = [len(split(text, reference=0)) for text in texts]
+    except TextError as error:
+        return [f"reply: {error}"]
+    if sum(counts) <= settings.max_replies:
+        return []
+    each = " + ".join(map(str, counts))
+    return [f"reply: takes {each} SMS with its longest values; max_replies allows {settings.max_replies}"]
+
+
+def _weakness(settings: ServiceSettings, guessing: Guessing) -> list[str]:
+    """Say what is wrong with a code that could be guessed (domain/strength.py)."""
+    policy = policy_of(settings)
+    live, tries, most = settings.expected_codes, guessing.service_failures_per_day, guessing.most_chance_per_year
+    chance = strength.chance_per_year(policy, live, tries)
+    if chance <= most:
+        return []
+    enough = strength.shortest(policy, live, tries, most)
+    way_out = f"the shortest length that passes is {enough}" if enough else "no length passes: take another alphabet"
+    problem = (
+        f"length: with {live:,} live codes and {tries:,} wrong guesses a day, the chance that somebody guesses one "
+        f"within a year is {chance:.2%}; guessing.most_chance_per_year allows {most:.2%}; {way_out}"
+    )
+    return [problem]
+
+
+def _network_problems(settings: ServiceSettings) -> list[str]:
+    return [
+        f'allowed_ips: "{text}" is no address and no network; allowed are such as "192.0.2.7" or "2001:db8::/48"'
+        for text in settings.allowed_ips
+        if not is_network(text)
+    ]
 
 
 def _answer_problems(configuration: Configuration) -> list[str]:

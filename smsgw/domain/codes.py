@@ -9,14 +9,23 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from smsgw.domain.keywords import LOOK_ALIKES
 
 # 1 I O 0 Q look alike and are never generated; lower case is never generated either.
 DIGITS = "23456789"
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
-ALPHABETS = {"digits": DIGITS, "letters": LETTERS, "both": DIGITS + LETTERS}
+_CONSONANTS = "".join([letter for letter in LETTERS if letter not in "AEUY"])
+# (alphabet, vowels) → the characters that a code is made of
+ALPHABETS = {
+    ("digits", True): DIGITS,
+    ("letters", True): LETTERS,
+    ("both", True): DIGITS + LETTERS,
+    ("digits", False): DIGITS,
+    ("letters", False): _CONSONANTS,
+    ("both", False): DIGITS + _CONSONANTS,
+}
 
 MAX_TYPED = 64  # longer input cannot be a code (at most 16 characters and some separators)
 
@@ -28,7 +37,7 @@ def _drawing(alphabet: str) -> tuple[bytes, bytes]:
     return table, bytes(range(256 - 256 % size, 256))
 
 
-_DRAWING = {name: _drawing(alphabet) for name, alphabet in ALPHABETS.items()}
+_DRAWING = {kind: _drawing(alphabet) for kind, alphabet in ALPHABETS.items()}
 
 
 class Outcome(StrEnum):
@@ -38,6 +47,7 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     USED_UP = "used_up"
     INVALID = "invalid"
+    THROTTLED = "throttled"
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -48,6 +58,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     valid_ms: int | None  # None: not limited by time
     counted_from: Literal["receipt", "first_use"]
     uses: int | None  # None: not limited by number
+    vowels: bool = True
 
 
 class Code(Struct, frozen=True, kw_only=True):
@@ -57,6 +68,7 @@ class Code(Struct, frozen=True, kw_only=True):
     issued_ms: int
     first_used_ms: int | None
     used: int
+    revoked: bool = False
 
 
 def generate(policy: Policy, random_bytes: Callable[[int], bytes]) -> str:
@@ -66,7 +78,7 @@ def generate(policy: Policy, random_bytes: Callable[[int], bytes]) -> str:
         policy: length and alphabet.
         random_bytes: n → n bytes from a cryptographic generator.
     """
-    table, biased = _DRAWING[policy.alphabet]
+    table, biased = _DRAWING[policy.alphabet, policy.vowels]
     code = b""
     while len(code) < policy.length:
         code += random_bytes(policy.length * 2).translate(table, biased)
@@ -81,6 +93,18 @@ def canonical(typed: str) -> str:
     return "".join([character for character in folded if character.isascii() and character.isalnum()])
 
 
+def grouped(code: str, group: int) -> str:
+    """Return the code as a person reads it: with a dash after each ``group`` characters; 0 for none."""
+    if not group or len(code) <= group:
+        return code
+    return "-".join(code[at : at + group] for at in range(0, len(code), group))
+
+
+def uses_left(code: Code) -> int | None:
+    """Return how often the code still opens the door, or None when nobody counts."""
+    return None if code.policy.uses is None else max(0, code.policy.uses - code.used)
+
+
 def expires_ms(code: Code) -> int | None:
     """Return when the code's time is over (exclusive), or None while no end is known."""
     if code.policy.valid_ms is None:
@@ -91,6 +115,8 @@ def expires_ms(code: Code) -> int | None:
 
 def judge(code: Code, now_ms: int) -> Outcome:
     """Decide one attempt. Time goes before uses: a code that is both is called expired."""
+    if code.revoked:
+        return Outcome.INVALID  # outside it looks as one that never was
     end = expires_ms(code)
     if end is not None and now_ms >= end:
         return Outcome.EXPIRED
@@ -102,4 +128,4 @@ def judge(code: Code, now_ms: int) -> Outcome:
 def use(code: Code, now_ms: int) -> Code:
     """Return the code after one successful use."""
     first = now_ms if code.first_used_ms is None else code.first_used_ms
-    return Code(policy=code.policy, issued_ms=code.issued_ms, first_used_ms=first, used=code.used + 1)
+    return structs.replace(code, first_used_ms=first, used=code.used + 1)

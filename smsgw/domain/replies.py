@@ -4,6 +4,23 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from typing import Literal
+
+Language = Literal["en", "bg", "uk", "ru"]
+
+# Days, hours, minutes, seconds; short ones need no plural in the Slavic languages.
+_UNITS: Mapping[Language, tuple[str, str, str, str]] = {
+    "en": ("day", "h", "min", "s"),
+    "bg": ("дн.", "ч", "мин", "сек"),
+    "uk": ("дн.", "год", "хв", "сек"),
+    "ru": ("дн.", "ч", "мин", "сек"),
+}
+_AFTER_FIRST_USE: Mapping[Language, str] = {
+    "en": "{} after first use",
+    "bg": "{} след първата употреба",
+    "uk": "{} після першого використання",
+    "ru": "{} после первого использования",
+}
 
 PLACEHOLDERS = ("code", "valid_until", "uses", "price", "service", "support")
 
@@ -40,10 +57,16 @@ def _local_minute(minute: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(minute * 60, tz=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
-def duration(ms: int) -> str:
+def duration(ms: int, language: Language = "en") -> str:
     """Return a period as its largest whole unit: 86,400,000 is "1 day", 5,400,000 is "90 min"."""
-    for size, unit in ((86_400_000, "day"), (3_600_000, "h"), (60_000, "min")):
+    units = _UNITS[language]
+    for size, unit in zip((86_400_000, 3_600_000, 60_000), units, strict=False):
         if ms % size == 0:
             count = ms // size
             return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
-    return f"{ms // 1000} s"
+    return f"{ms // 1000} {units[-1]}"
+
+
+def after_first_use(ms: int, language: Language = "en") -> str:
+    """Return a period that begins with the first use: "1 day after first use"."""
+    return _AFTER_FIRST_USE[language].format(duration(ms, language))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from msgspec import Struct
+
 from smsgw.domain.keywords import first_word, fold
 from smsgw.settings import ServiceSettings
 
@@ -18,19 +20,29 @@ class NoService(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class Route(Struct, frozen=True, kw_only=True):
+    """Where a message leads."""
+
+    service: str
+    again: bool  # asks for the latest code again, and buys nothing
+
+
 class Routes:
     """An index of the services by link, short code and keyword, made once for a configuration."""
 
     def __init__(self, services: Mapping[str, ServiceSettings], links: Mapping[str, object]) -> None:
-        self._keywords: dict[tuple[str, str], dict[str, str]] = {}
+        self._keywords: dict[tuple[str, str], dict[str, Route]] = {}
         for name, service in services.items():
+            buys, tells_again = Route(service=name, again=False), Route(service=name, again=True)
             for link in service.links or links:
                 words = self._keywords.setdefault((link, service.short_code.lstrip("+")), {})
                 for keyword in service.keywords:
-                    words.setdefault(_key(keyword), name)
+                    words.setdefault(_key(keyword), buys)
+                for keyword in service.again_keywords:
+                    words.setdefault(_key(keyword), tells_again)
 
-    def find(self, link: str, short_code: str, text: str | None) -> str | NoService:
-        """Return the service's name, or the reason why there is none.
+    def find(self, link: str, short_code: str, text: str | None) -> Route | NoService:
+        """Return the way to a service, or the reason why there is none.
 
         Args:
             link: where the message came in.
@@ -41,9 +53,9 @@ class Routes:
         if words is None:
             return NoService.UNKNOWN_SHORT_CODE
         word = first_word(text) if text else ""
-        service = words.get(word) or words.get(CATCH_ALL)
-        if service:
-            return service
+        route = words.get(word) or words.get(CATCH_ALL)
+        if route:
+            return route
         if text is None:
             return NoService.UNREADABLE
         return NoService.UNKNOWN_KEYWORD if word else NoService.EMPTY
@@ -56,7 +68,7 @@ def conflicts(services: Mapping[str, ServiceSettings], links: Mapping[str, objec
     for name, service in services.items():
         clashes = {}
         for link in service.links or links:
-            for keyword in service.keywords:
+            for keyword in (*service.keywords, *service.again_keywords):
                 owner = owners.setdefault((link, service.short_code.lstrip("+"), _key(keyword)), name)
                 if owner != name:
                     clashes[keyword] = owner

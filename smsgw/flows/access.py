@@ -1,9 +1,8 @@
-"""Access codes in use: issued in the transaction of the message that bought them, verified when a visitor brings one.
+"""Access codes on their way to subscribers: issued in the transaction of the message that bought them, and told again.
 
-Both work on batches: many purchases, or many visitors, in one transaction.
+Both work on batches: many messages in one transaction.
 """
 
-import asyncio
 from collections.abc import Sequence
 
 from msgspec import Struct, structs
@@ -13,13 +12,11 @@ from smsgw.domain.catalog import Service
 from smsgw.domain.codes import Outcome
 from smsgw.flows.outgoing import Answerable, Outgoing, answer
 from smsgw.flows.ports import Ports
-from smsgw.kit.batch import Batch
-from smsgw.kit.logs import get_logger
 from smsgw.store import codes as store
-from smsgw.store.codes import Attempt, CodeRow, Found, Use
+from smsgw.store.codes import Again, CodeRow, Latest
 from smsgw.store.database import Transaction
 
-log = get_logger(__name__)
+DAY_MS = 86_400_000
 
 # How often a code that is taken is drawn again before it is made one character longer: what was bought is delivered,
 # however small the space that the merchant chose.
@@ -31,6 +28,7 @@ class Purchase(Struct, frozen=True, kw_only=True):
 
     service: Service
     to: Answerable
+    test: bool = False  # from a simulated operator
 
 
 class Issued(Struct, frozen=True, kw_only=True):
@@ -38,6 +36,7 @@ class Issued(Struct, frozen=True, kw_only=True):
 
     purchase: Purchase
     code: CodeRow
+    others: list[str]  # its look-ups under keys that are on their way out
     answer: list[Outgoing]
 
 
@@ -56,21 +55,22 @@ def prepare(ports: Ports, purchase: Purchase, now_ms: int, *, longer: int = 0) -
         policy = structs.replace(policy, length=policy.length + longer)
     code = codes.generate(policy, ports.random_bytes)
     code_id = f"code_{to.mo.removeprefix('mo_')}"  # so that one message cannot buy two
-    segments = catalog.reply_segments(service, code, now_ms, ports.random_bytes(1)[0])
+    lookup, *others = ports.vault.lookups(service.name, code)
     row = CodeRow(
         id=code_id,
         service=service.name,
         mo=to.mo,
         link=to.link,
         msisdn=to.source,
-        lookup=ports.vault.lookup(service.name, code),
+        lookup=lookup,
         sealed=ports.vault.seal(code.encode(), code_id),
         key_id=ports.vault.key_id,
         policy=service.policy_json,
         issued_ms=now_ms,
+        test=int(purchase.test),
     )
-    valid_ms = int(service.settings.reply_valid_s * 1000)
-    return Issued(purchase=purchase, code=row, answer=answer(ports, to, segments, now_ms, valid_ms))
+    answers = _reply(ports, purchase, code, now_ms, now_ms)
+    return Issued(purchase=purchase, code=row, others=others, answer=answers)
 
 
 async def issue(ports: Ports, transaction: Transaction, prepared: Sequence[Issued], now_ms: int) -> list[Issued]:
@@ -81,11 +81,11 @@ async def issue(ports: Ports, transaction: Transaction, prepared: Sequence[Issue
     unsure = dict(enumerate(issued))
     draws = 0
     while unsure:
-        taken = await store.taken(transaction, {one.code.lookup for one in unsure.values()})
+        taken = await store.taken(transaction, {lookup for one in unsure.values() for lookup in _lookups(one)})
         sure = {one.code.lookup for index, one in enumerate(issued) if index not in unsure}
         again = []
         for index, one in unsure.items():
-            if one.code.lookup in taken or one.code.lookup in sure:
+            if one.code.lookup in sure or not taken.isdisjoint(_lookups(one)):
                 again.append(index)
             sure.add(one.code.lookup)
         draws += 1
@@ -96,96 +96,57 @@ async def issue(ports: Ports, transaction: Transaction, prepared: Sequence[Issue
     return issued
 
 
-class Visit(Struct, frozen=True, kw_only=True):
-    """Somebody brings what they take for a code."""
-
-    service: str
-    typed: str  # as it came; hostile
-    visitor: str  # address of the visitor
+def _lookups(one: Issued) -> list[str]:
+    return [one.code.lookup, *one.others]
 
 
-class _Waiting(Struct, frozen=True, kw_only=True):
-    """A visit, and when its visitor is told to come again; what is decided later would use up a code for nobody."""
+class Ask(Struct, frozen=True, kw_only=True):
+    """A message that asks for the latest code of its phone again."""
 
-    visit: Visit
-    until_ms: int  # monotonic
-
-
-class Verifier:
-    """Verifies codes and counts their uses; visitors who come at once share a transaction."""
-
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._batch: Batch[_Waiting, Outcome | None] = Batch(self._handle, name="verify", limit=200, capacity=2_000)
-
-    async def redeem(self, visit: Visit, patience_s: float) -> Outcome:
-        """Decide one attempt, record it, and count the use if it succeeds; returns after the commit.
-
-        Args:
-            visit: who brings what.
-            patience_s: longest wait.
-
-        Raises:
-            StoreUnavailable: nothing was decided.
-            TimeoutError: nothing was decided, unless the commit was already on its way.
-            asyncio.QueueFull: too many visitors wait already.
-        """
-        until_ms = self._ports.clock.monotonic_ms() + int(patience_s * 1000)
-        async with asyncio.timeout(patience_s):
-            outcome = await self._batch.add(_Waiting(visit=visit, until_ms=until_ms))
-        if outcome is None:
-            raise TimeoutError
-        return outcome
-
-    async def close(self) -> None:
-        """Finish what waits."""
-        await self._batch.close()
-
-    async def _handle(self, waiting: Sequence[_Waiting]) -> list[Outcome | None]:
-        ports = self._ports
-        now_ms = ports.clock.now_ms()
-        lookups = [ports.vault.lookup(one.visit.service, codes.canonical(one.visit.typed)) for one in waiting]
-        ids = [ports.ids.new("att") for _ in waiting]
-
-        async def body(transaction: Transaction) -> dict[str, Attempt]:
-            found = await store.find(transaction, sorted(set(lookups)))
-            attempts: dict[str, Attempt] = {}
-            uses = []
-            for attempt_id, one, lookup in zip(ids, waiting, lookups, strict=True):
-                if ports.clock.monotonic_ms() >= one.until_ms:
-                    continue
-                known = found.get(lookup)
-                outcome = codes.judge(known.code, now_ms) if known else Outcome.INVALID
-                if known and outcome is Outcome.SUCCESS:
-                    uses.append(Use(id=known.id, used=known.code.used, first_used_ms=now_ms))
-                    found[lookup] = _used(known, now_ms)
-                attempts[attempt_id] = _attempt(attempt_id, one.visit, known, outcome, now_ms)
-            await store.use(transaction, uses)
-            await store.record(transaction, list(attempts.values()))
-            return attempts
-
-        attempts = await ports.database.transact(body)
-        for attempt in attempts.values():
-            log.info(
-                "code.attempt",
-                attempt=attempt.id,
-                code=attempt.code,
-                service=attempt.service,
-                outcome=attempt.outcome,
-            )
-        return [Outcome(attempts[attempt_id].outcome) if attempt_id in attempts else None for attempt_id in ids]
+    service: Service
+    to: Answerable
 
 
-def _used(known: Found, now_ms: int) -> Found:
-    return structs.replace(known, code=codes.use(known.code, now_ms))
+class Told(Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    code: str | None  # its id
+    answer: list[Outgoing]
 
 
-def _attempt(attempt_id: str, visit: Visit, known: Found | None, outcome: Outcome, now_ms: int) -> Attempt:
-    return Attempt(
-        id=attempt_id,
-        service=visit.service,
-        code=known.id if known else None,
-        at_ms=now_ms,
-        visitor=visit.visitor,
-        outcome=outcome.value,
-    )
+async def tell_again(ports: Ports, transaction: Transaction, asks: Sequence[Ask], now_ms: int) -> list[Told]:
+    """Answer with the latest code that still opens the door, a few times a day; otherwise with nothing."""
+    if not asks:
+        return []
+    told: list[Told] = []
+    counted: dict[str, Again] = {}
+    today = now_ms // DAY_MS
+    for ask in asks:
+        bought = await store.latest(transaction, ask.to.source, ask.service.name)
+        latest = next((one for one in bought if codes.judge(one.code, now_ms) is Outcome.SUCCESS), None)
+        if latest is None:
+            told.append(Told(code=None, answer=[]))
+            continue
+        before = counted.get(latest.id) or Again(id=latest.id, day=latest.again_day, count=latest.again_count)
+        count = before.count if before.day == today else 0
+        if count >= ask.service.settings.again_per_day:
+            told.append(Told(code=latest.id, answer=[]))
+            continue
+        counted[latest.id] = Again(id=latest.id, day=today, count=count + 1)
+        told.append(Told(code=latest.id, answer=_answer_again(ports, ask, latest, now_ms)))
+    await store.told_again(transaction, [counted[code] for code in sorted(counted)])
+    return told
+
+
+def _answer_again(ports: Ports, ask: Ask, latest: Latest, now_ms: int) -> list[Outgoing]:
+    """Tell the code under the conditions that it was bought under, whatever the service sells now."""
+    code = ports.vault.open(latest.sealed, latest.id, latest.key_id).decode()
+    bought = Purchase(service=structs.replace(ask.service, policy=latest.code.policy), to=ask.to)
+    return _reply(ports, bought, code, latest.code.issued_ms, now_ms)
+
+
+def _reply(ports: Ports, purchase: Purchase, code: str, issued_ms: int, now_ms: int) -> list[Outgoing]:
+    segments = catalog.reply_segments(purchase.service, code, issued_ms, ports.random_bytes(1)[0])
+    settings = purchase.service.settings
+    valid_ms = int(settings.reply_valid_s * 1000)
+    return answer(ports, purchase.to, segments, now_ms, valid_ms=valid_ms, max_replies=settings.max_replies)

@@ -8,11 +8,12 @@ from typing import Final
 from msgspec import Struct
 
 from smsgw.domain import incoming
+from smsgw.domain.catalog import MAX_ANSWER_PARTS
 from smsgw.domain.incoming import Incoming, Message
 from smsgw.domain.numbers import is_phone
 from smsgw.domain.routing import NoService
 from smsgw.flows import access
-from smsgw.flows.access import Issued, Purchase
+from smsgw.flows.access import Ask, Issued, Purchase
 from smsgw.flows.outgoing import Answerable, Outgoing, answer
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.settings import LinkSettings
@@ -40,8 +41,9 @@ class Decision(Struct, frozen=True, kw_only=True):
     body: str | None
     service: str | None
     outcome: str
-    issued: Issued | None
-    answers: list[Outgoing]
+    issued: Issued | None = None
+    ask: Ask | None = None  # which code it is told is known in the transaction
+    answers: list[Outgoing] = []
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -76,18 +78,20 @@ def draft(ports: Ports, catalog: Catalog, arrival: Arrival) -> Draft:
 
 def decide(ports: Ports, catalog: Catalog, arrival: Arrival, text: str | None, now_ms: int) -> Decision:
     """Find out what a whole message buys, and make its answer."""
-    service = catalog.routes.find(arrival.link, arrival.pdu.destination_addr, text)
-    to = _answerable(arrival, catalog.links[arrival.link])
-    if isinstance(service, NoService):
-        return Decision(
-            body=_storable(text),
-            service=None,
-            outcome=service.value,
-            issued=None,
-            answers=_rule_answer(ports, catalog, service, to, now_ms),
-        )
-    issued = access.prepare(ports, Purchase(service=catalog.services[service], to=to), now_ms)
-    return Decision(body=_storable(text), service=service, outcome="code_issued", issued=issued, answers=issued.answer)
+    route = catalog.routes.find(arrival.link, arrival.pdu.destination_addr, text)
+    link = catalog.links[arrival.link]
+    to = _answerable(arrival, link)
+    if isinstance(route, NoService):
+        answers = _rule_answer(ports, catalog, route, to, now_ms)
+        return Decision(body=_storable(text), service=None, outcome=route.value, answers=answers)
+    service = catalog.services[route.service]
+    if route.again:
+        ask = Ask(service=service, to=to)
+        return Decision(body=_storable(text), service=route.service, outcome="code_told_again", ask=ask)
+    issued = access.prepare(ports, Purchase(service=service, to=to, test=link.test), now_ms)
+    return Decision(
+        body=_storable(text), service=route.service, outcome="code_issued", issued=issued, answers=issued.answer
+    )
 
 
 def joined_text(body: bytes, data_coding: int, settings: LinkSettings) -> str | None:
@@ -100,7 +104,8 @@ def _rule_answer(ports: Ports, catalog: Catalog, reason: NoService, to: Answerab
     text = getattr(catalog.answers, reason.value)
     if not text or not is_phone(to.source):
         return []
-    return answer(ports, to, split(text, reference=ports.random_bytes(1)[0]), now_ms, _ANSWER_VALID_MS)
+    segments = split(text, reference=ports.random_bytes(1)[0])
+    return answer(ports, to, segments, now_ms, valid_ms=_ANSWER_VALID_MS, max_replies=MAX_ANSWER_PARTS)
 
 
 def _storable(text: str | None) -> str | None:

@@ -30,10 +30,21 @@ class Answerable(Struct, frozen=True, kw_only=True):
     registered: bool  # whether the operator is asked for receipts
 
 
-def answer(ports: Ports, to: Answerable, segments: Sequence[Segment], now_ms: int, valid_ms: int) -> list[Outgoing]:
-    """Return one MT for each segment, from the short code back to the subscriber."""
+def answer(
+    ports: Ports, to: Answerable, segments: Sequence[Segment], now_ms: int, *, valid_ms: int, max_replies: int
+) -> list[Outgoing]:
+    """Return one MT for each segment, from the short code back to the subscriber.
+
+    Args:
+        ports: the world.
+        to: the message that causes them.
+        segments: of all texts that answer it.
+        now_ms: when.
+        valid_ms: how long they may wait to be sent.
+        max_replies: the most that the database takes for one message.
+    """
     made = []
-    for segment in segments:
+    for reply, segment in enumerate(segments, 1):
         mt = ports.ids.new("mt")
         row = MtRow(
             id=mt,
@@ -57,6 +68,8 @@ def answer(ports: Ports, to: Answerable, segments: Sequence[Segment], now_ms: in
             expires_ms=now_ms + valid_ms,
             not_before_ms=now_ms,
             tries=0,
+            reply=reply,
+            max_replies=max_replies,
         )
         made.append(Outgoing(row=row, payload=segment.payload))
     return made

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from smsgw.domain import joining, repeats
 from smsgw.flows import access, drafts, receipts
@@ -288,6 +288,7 @@ class Receiver:
         verdicts = {mo: Verdict(status="repeated", whole=original) for mo, original in found.of.items()}
         fresh = [one for one in drafted if one.arrival.id not in verdicts] if verdicts else drafted
         issued: list[access.Issued] = []
+        asks: dict[str, access.Ask] = {}
         answers: list[Outgoing] = []
         for one in await self._join(transaction, fresh, verdicts, now_ms):
             decision = one.decision
@@ -295,12 +296,20 @@ class Receiver:
             verdicts[one.arrival.id] = Verdict(
                 status="done", body=decision.body, service=decision.service, outcome=decision.outcome
             )
-            if decision.issued is None:
-                answers += decision.answers
-            else:
+            if decision.issued is not None:
                 issued.append(decision.issued)
+            elif decision.ask is not None:
+                asks[one.arrival.id] = decision.ask
+            else:
+                answers += decision.answers
         for one_issued in await access.issue(self._ports, transaction, issued, now_ms):
             answers += one_issued.answer
+        for mo, told in zip(
+            asks, await access.tell_again(self._ports, transaction, list(asks.values()), now_ms), strict=True
+        ):
+            answers += told.answer
+            if not told.answer:
+                verdicts[mo] = structs.replace(verdicts[mo], outcome="no_code" if told.code is None else "told_enough")
         await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
         await mts.insert(transaction, [one.row for one in answers])
         effects.outgoing.extend(answers)

@@ -245,7 +245,7 @@ class Outbox:
     def _open(self, row: MtRow) -> None:
         """Hold a message that was read back; one that was sealed with another key waits for that key in the store."""
         try:
-            payload = self._ports.vault.open(row.sealed, row.id)
+            payload = self._ports.vault.open(row.sealed, row.id, row.key_id)
         except SmsgwError as error:
             log.error("mt.not_readable", mt=row.id, mo=row.mo, link=self._link, error=str(error))
         else:

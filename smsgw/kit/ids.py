@@ -66,3 +66,8 @@ class IdMaker:
         text = self._random_bytes(_TAIL * _BLOCK).translate(_TO_ALPHABET).decode("ascii")
         self._tails = [text[at : at + _TAIL] for at in range(0, len(text), _TAIL)]
         return self._tails
+
+
+def first_of(kind: str, ms: int) -> str:
+    """Return what sorts before every id of this kind that was made at ``ms`` (wall clock) or later."""
+    return f"{kind}_" + "".join(_PAIRS[max(0, ms) >> shift & 1023] for shift in (40, 30, 20, 10, 0))

@@ -7,7 +7,7 @@ import hmac
 import os
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,79 +21,124 @@ _NONCE_BYTES = 12
 _LOOKUP_BYTES = 15  # of the HMAC: 120 bits, 20 characters: nobody meets another code's, and the index stays small
 
 
-class Vault:
+class Key:
     """One key, ready for use.
 
     Args:
-        key_id: names the key beside what was sealed with it.
+        key_id: names it beside what was sealed with it.
         secret: 32 random bytes; two keys are derived from it, one for each use.
+    """
+
+    def __init__(self, key_id: str, secret: bytes) -> None:
+        self.id = key_id
+        self.line = f"{key_id} {b64encode(secret).decode()}\n"
+        self._lookup_key = blake2b(secret, digest_size=32, person=b"smsgw lookup").digest()
+        self.cipher = AESGCM(blake2b(secret, digest_size=32, person=b"smsgw seal").digest())
+
+    def lookup(self, message: bytes) -> str:
+        """Return the HMAC (20 characters of base64url) of what identifies a code."""
+        digest = hmac.digest(self._lookup_key, message, "sha256")
+        return urlsafe_b64encode(digest[:_LOOKUP_BYTES]).decode()
+
+
+class Vault:
+    """The keys of a key file: the first is in use, the others still open what was sealed with them.
+
+    Args:
+        keys: at least one; `replace` changes them while the daemon runs.
         random_bytes: n → n bytes from a cryptographic generator.
     """
 
-    def __init__(self, key_id: str, secret: bytes, random_bytes: Callable[[int], bytes]) -> None:
-        self.key_id = key_id
-        self._lookup_key = blake2b(secret, digest_size=32, person=b"smsgw lookup").digest()
-        self._cipher = AESGCM(blake2b(secret, digest_size=32, person=b"smsgw seal").digest())
+    def __init__(self, keys: Sequence[Key], random_bytes: Callable[[int], bytes]) -> None:
         self._random_bytes = random_bytes
+        self.replace(keys)
 
-    def lookup(self, service: str, canonical_code: str) -> str:
-        """Return the HMAC (20 characters of base64url) by which a service's code is found."""
+    def replace(self, keys: Sequence[Key]) -> None:
+        """Use these keys from now on."""
+        self._keys = {key.id: key for key in keys}
+        self._current = keys[0]
+        self.key_id = self._current.id
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The names of the keys, the one in use first."""
+        return list(self._keys)
+
+    def lookups(self, service: str, canonical_code: str) -> list[str]:
+        """Return the HMACs by which a service's code may be found, under the key in use and then under the others."""
         message = f"{service}\x1f{canonical_code}".encode()
-        digest = hmac.digest(self._lookup_key, message, "sha256")
-        return urlsafe_b64encode(digest[:_LOOKUP_BYTES]).decode()
+        return [key.lookup(message) for key in self._keys.values()]
 
     def seal(self, plain: bytes, row: str) -> bytes:
         """Encrypt; ``row`` is the id of the row it stands in, so that it opens nowhere else."""
         nonce = self._random_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, plain, row.encode())
+        return nonce + self._current.cipher.encrypt(nonce, plain, row.encode())
 
-    def open(self, sealed: bytes, row: str) -> bytes:
+    def open(self, sealed: bytes, row: str, key_id: str) -> bytes:
         """Decrypt what `seal` made for this row.
 
         Raises:
-            SmsgwError: another key or another row, or somebody changed it.
+            SmsgwError: no such key, another row, or somebody changed it.
         """
+        key = self._keys.get(key_id)
+        if key is None:
+            raise SmsgwError(f"{row}: sealed with the key {key_id}, which is not in the key file")
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode())
+            return key.cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode())
         except (InvalidTag, ValueError):
-            raise SmsgwError(f"{row}: the sealed text does not open with key {self.key_id}") from None
+            raise SmsgwError(f"{row}: the sealed text does not open with key {key_id}") from None
 
 
-def read_key(file: Path, random_bytes: Callable[[int], bytes]) -> Vault:
-    """Read the key file: one line, the key's id and the base64 of 32 bytes.
+def read_keys(file: Path) -> list[Key]:
+    """Read a key file: a line for each key, its id and the base64 of 32 bytes; the first line is the key in use.
 
     Raises:
-        SettingsError: missing, unreadable, readable by everybody, or not such a line.
+        SettingsError: missing, unreadable, readable by everybody, or not such lines.
     """
     try:
         mode = file.stat().st_mode
-        key_id, encoded = file.read_text(encoding="ascii").split()
-        secret = b64decode(encoded, validate=True)
+        keys = [_key(file, line) for line in file.read_text(encoding="ascii").splitlines() if line.strip()]
     except OSError as error:
         raise SettingsError([f"{file}: the key file cannot be read: {error.strerror}"]) from None
     except (ValueError, Base64Error):
-        raise SettingsError(
-            [f"{file}: not a key file; it must hold one line: a name and the base64 of 32 bytes"]
-        ) from None
+        raise _no_key_file(file) from None
+    if not keys or len({key.id for key in keys}) < len(keys):
+        raise _no_key_file(file)
     if mode & 0o007:
         raise SettingsError([f"{file}: everybody may read the key; run: chmod o= {file}"])
+    return keys
+
+
+def _no_key_file(file: Path) -> SettingsError:
+    return SettingsError(
+        [f"{file}: not a key file; each of its lines must hold a name of its own and the base64 of 32 bytes"]
+    )
+
+
+def _key(file: Path, line: str) -> Key:
+    key_id, encoded = line.split()
+    secret = b64decode(encoded, validate=True)
     if len(secret) != _SECRET_BYTES:
-        raise SettingsError([f"{file}: the key has {len(secret)} bytes; it must have {_SECRET_BYTES}"])
-    return Vault(key_id, secret, random_bytes)
+        raise SettingsError([f"{file}: the key {key_id} has {len(secret)} bytes; it must have {_SECRET_BYTES}"])
+    return Key(key_id, secret)
 
 
 def make_key(file: Path, random_bytes: Callable[[int], bytes]) -> None:
     """Write a new key file, readable by its owner only; whole and on disk when it has its name. Never replaces one."""
-    line = f"k1 {b64encode(random_bytes(_SECRET_BYTES)).decode()}\n"
+    _write(file, [Key("k1", random_bytes(_SECRET_BYTES))], os.link)
+
+
+def _write(file: Path, keys: Sequence[Key], name: Callable[[Path, Path], None]) -> None:
+    """Write a key file beside its place, and give it its name when it is on disk."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")  # what a crash leaves here is in nobody's way
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, line.encode())
+        os.write(descriptor, "".join(key.line for key in keys).encode())
         os.fsync(descriptor)
-        os.link(fresh, file)
+        name(fresh, file)
     finally:
         os.close(descriptor)
-        fresh.unlink()
+        fresh.unlink(missing_ok=True)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,4 +1,4 @@
-"""Access codes and the attempts to use them."""
+"""Access codes."""
 
 from collections.abc import Collection, Sequence
 
@@ -24,6 +24,28 @@ class CodeRow(Struct, frozen=True, kw_only=True):
     key_id: str
     policy: str
     issued_ms: int
+    test: int = 0  # 1: bought from a simulated operator
+
+
+class Latest(Struct, frozen=True, kw_only=True):
+    """A phone's code, with what it takes to tell it again."""
+
+    id: str
+    service: str
+    msisdn: str
+    sealed: bytes
+    key_id: str
+    again_day: int  # since 1970
+    again_count: int  # in that day
+    code: codes.Code
+
+
+class Again(Struct, frozen=True, kw_only=True):
+    """How often a code was told again in a day."""
+
+    id: str
+    day: int
+    count: int
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -31,6 +53,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
     id: str
     service: str
+    test: bool
     code: codes.Code
 
 
@@ -40,17 +63,6 @@ class Use(Struct, frozen=True, kw_only=True):
     id: str
     used: int
     first_used_ms: int
-
-
-class Attempt(Struct, frozen=True, kw_only=True):
-    """Somebody tried a code."""
-
-    id: str
-    service: str
-    code: str | None
-    at_ms: int
-    visitor: str
-    outcome: str
 
 
 async def insert(transaction: Transaction, rows: Sequence[CodeRow]) -> None:
@@ -64,6 +76,30 @@ async def taken(reader: Reader, lookups: Collection[str]) -> set[str]:
     return {lookup for (lookup,) in await reader.fetch("codes.taken", lookups=list(lookups))}
 
 
+async def latest(reader: Reader, msisdn: str, service: str) -> list[Latest]:
+    """Return a phone's codes of a service that were not revoked, the latest first; a few of them."""
+    rows = await reader.fetch("codes.latest", msisdn=msisdn, service=service)
+    return [
+        Latest(
+            id=code_id,
+            service=service,
+            msisdn=msisdn,
+            sealed=bytes(sealed),
+            key_id=key_id,
+            again_day=again_day,
+            again_count=again_count,
+            code=codes.Code(policy=_policy.decode(policy), issued_ms=issued_ms, first_used_ms=first_used_ms, used=used),
+        )
+        for code_id, sealed, key_id, again_day, again_count, policy, issued_ms, first_used_ms, used in rows
+    ]
+
+
+async def told_again(transaction: Transaction, rows: Sequence[Again]) -> None:
+    """Count how often codes were told again."""
+    if rows:
+        await transaction.executemany("codes.told_again", rows)
+
+
 async def find(transaction: Transaction, lookups: Collection[str]) -> dict[str, Found]:
     """Return {look-up: code}; the rows are locked until the transaction ends."""
     rows = await transaction.fetch("codes.find", lookups=list(lookups))
@@ -71,9 +107,16 @@ async def find(transaction: Transaction, lookups: Collection[str]) -> dict[str, 
         lookup: Found(
             id=code_id,
             service=service,
-            code=codes.Code(policy=_policy.decode(policy), issued_ms=issued_ms, first_used_ms=first_used_ms, used=used),
+            test=bool(test),
+            code=codes.Code(
+                policy=_policy.decode(policy),
+                issued_ms=issued_ms,
+                first_used_ms=first_used_ms,
+                used=used,
+                revoked=revoked_ms is not None,
+            ),
         )
-        for lookup, code_id, service, policy, issued_ms, first_used_ms, used in rows
+        for lookup, code_id, service, policy, issued_ms, first_used_ms, used, revoked_ms, test in rows
     }
 
 
@@ -81,8 +124,3 @@ async def use(transaction: Transaction, rows: Sequence[Use]) -> None:
     """Count uses."""
     if rows:
         await transaction.executemany("codes.use", rows)
-
-
-async def record(transaction: Transaction, rows: Sequence[Attempt]) -> None:
-    """Store attempts."""
-    await transaction.executemany("codes.attempt", rows)

@@ -31,6 +31,8 @@ class MtRow(Struct, frozen=True, kw_only=True):
     expires_ms: int
     not_before_ms: int
     tries: int
+    reply: int | None = None  # its number among all that its message causes, from 1
+    max_replies: int | None = None
 
 
 class Settled(Struct, frozen=True, kw_only=True):

@@ -9,14 +9,17 @@ from typing import Any
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from msgspec import Struct
 
+from smsgw.domain.addresses import networks
 from smsgw.errors import StartError
-from smsgw.flows.access import Verifier
 from smsgw.flows.ports import Catalog
+from smsgw.flows.redeem import Verifier
+from smsgw.flows.returns import Returns
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
 from smsgw.web.guard import guard
-from smsgw.web.verify import Verify
+from smsgw.web.verify import Limits, Verify
 
 log = get_logger(__name__)
 
@@ -26,7 +29,14 @@ _KEEPALIVE_S = 15.0
 _PORT_TAKEN = 69  # EX_UNAVAILABLE
 
 
-def create(settings: Web, verifier: Verifier, catalog: Catalog, healthy: Callable[[], bool]) -> web.Application:
+class Desks(Struct, frozen=True, kw_only=True):
+    """The flows that requests are handed to."""
+
+    verifier: Verifier
+    returns: Returns
+
+
+def create(settings: Web, desks: Desks, catalog: Catalog, healthy: Callable[[], bool]) -> web.Application:
     """Build the application."""
     app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES)
     aiohttp_jinja2.setup(
@@ -35,9 +45,12 @@ def create(settings: Web, verifier: Verifier, catalog: Catalog, healthy: Callabl
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    verify = Verify(
-        verifier, catalog, body_timeout_s=settings.body_timeout_s, verify_timeout_s=settings.verify_timeout_s
+    limits = Limits(
+        body_timeout_s=settings.body_timeout_s,
+        verify_timeout_s=settings.verify_timeout_s,
+        proxies=networks(tuple(settings.proxies)),
     )
+    verify = Verify(desks.verifier, desks.returns, catalog, limits)
 
     async def health(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"}) if healthy() else web.json_response({"status": "broken"}, status=503)

@@ -1,13 +1,20 @@
-"""Where a visitor's browser brings a code: checked, counted, and sent back to one of the merchant's pages."""
+"""Where a visitor's browser brings a code: judged, counted, and sent to one of the merchant's pages with a proof."""
 
 import asyncio
+from collections.abc import Sequence
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
+from msgspec import Struct
+from multidict import MultiMapping
 
+from smsgw.domain.addresses import Network, client
 from smsgw.domain.codes import Outcome
 from smsgw.errors import StoreUnavailable
-from smsgw.flows.access import Verifier, Visit
 from smsgw.flows.ports import Catalog
+from smsgw.flows.redeem import Verifier
+from smsgw.flows.returns import Returns
+from smsgw.flows.visits import Redemption, Visit
 from smsgw.kit.logs import get_logger
 from smsgw.settings import ServiceSettings
 from smsgw.web.guard import page
@@ -17,47 +24,88 @@ log = get_logger(__name__)
 # Too slow, not a form, an unknown charset, not compressed as it says, cut short.
 _NO_FORM = (TimeoutError, ValueError, LookupError, web.RequestPayloadError, ConnectionError)
 
+MAX_STATE = 512  # characters of the merchant's own; with the token it must fit an address
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How long a visitor may wait, and whose word is taken for where a visitor comes from."""
+
+    body_timeout_s: float
+    verify_timeout_s: float
+    proxies: Sequence[Network]
+
 
 class Verify:
-    """GET and POST /v/<service> with the field ``code``; answers 303 to the service's own pages, never elsewhere."""
+    """GET and POST /v/<service> with the fields ``code`` and ``state``; answers 303 to the service's own pages only."""
 
-    def __init__(self, verifier: Verifier, catalog: Catalog, *, body_timeout_s: float, verify_timeout_s: float) -> None:
+    def __init__(self, verifier: Verifier, returns: Returns, catalog: Catalog, limits: Limits) -> None:
         self._verifier = verifier
+        self._returns = returns
         self._catalog = catalog
-        self._body_timeout_s = body_timeout_s
-        self._verify_timeout_s = verify_timeout_s
+        self._limits = limits
 
     async def get(self, request: web.Request) -> web.Response:
-        """Take the code from the query."""
-        return await self._answer(request, request.query.get("code", ""))
+        """Take the fields from the query."""
+        return await self._answer(request, request.query)
 
     async def post(self, request: web.Request) -> web.Response:
-        """Take the code from the form."""
+        """Take the fields from the form."""
         try:
-            async with asyncio.timeout(self._body_timeout_s):
+            async with asyncio.timeout(self._limits.body_timeout_s):
                 form = await request.post()
         except _NO_FORM:
             return page(request, 400)
-        typed = form.get("code", "")
-        return await self._answer(request, typed if isinstance(typed, str) else "")
+        return await self._answer(request, form)
 
-    async def _answer(self, request: web.Request, typed: str) -> web.Response:
+    async def _answer(self, request: web.Request, fields: MultiMapping[object]) -> web.Response:
         service = self._catalog.services.get(request.match_info["service"])
         if service is None:
             return page(request, 404)
-        visit = Visit(service=service.name, typed=typed, visitor=request.remote or "unknown")
+        typed, state = fields.get("code", ""), fields.get("state", "")
+        if not isinstance(state, str) or not is_state(state):
+            return page(request, 400)
+        visit = Visit(
+            service=service.name,
+            typed=typed if isinstance(typed, str) else "",
+            visitor=visitor_of(request, self._limits.proxies),
+            state=state,
+        )
         try:
-            outcome = await self._verifier.redeem(visit, self._verify_timeout_s)
+            redemption = await self._verifier.redeem(visit, self._limits.verify_timeout_s)
         except (StoreUnavailable, asyncio.QueueFull, TimeoutError):
             log.warning("code.not_verified", service=service.name)
             return page(request, 503)
-        return web.Response(status=303, headers={"Location": target(service.settings, outcome)})
+        token = self._returns.token(redemption, service.settings)
+        return web.Response(status=303, headers={"Location": location(service.settings, redemption, token)})
+
+
+def is_state(state: str) -> bool:
+    """Whether a merchant's state can be kept and passed on: not too long, and whole characters without NUL."""
+    return len(state) <= MAX_STATE and "\0" not in state and not any("\ud800" <= mark <= "\udfff" for mark in state)
+
+
+def visitor_of(request: web.Request, proxies: Sequence[Network]) -> str:
+    """Return the address that a request comes from."""
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())) if proxies else ""
+    return client(request.remote or "unknown", forwarded, proxies)
+
+
+def location(settings: ServiceSettings, redemption: Redemption, token: str) -> str:
+    """Return the merchant's page for an outcome, with the return token and the merchant's own state."""
+    parts = urlsplit(target(settings, redemption.outcome))
+    fields = {"rt": token} | ({"state": redemption.state} if redemption.state else {})
+    query = "&".join([piece for piece in (parts.query, urlencode(fields)) if piece])
+    return parts._replace(query=query).geturl()
 
 
 def target(settings: ServiceSettings, outcome: Outcome) -> str:
-    """Return the merchant's page for an outcome; a used-up code is over as an expired one is."""
+    """Return the merchant's page for an outcome."""
     if outcome is Outcome.SUCCESS:
         return settings.success_url
-    if outcome is Outcome.INVALID:
-        return settings.invalid_url
-    return settings.expired_url
+    if outcome is Outcome.EXPIRED:
+        return settings.expired_url
+    if outcome is Outcome.USED_UP:
+        return settings.used_up_url or settings.expired_url
+    if outcome is Outcome.THROTTLED:
+        return settings.throttled_url or settings.invalid_url
+    return settings.invalid_url

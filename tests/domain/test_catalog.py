@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from smsgw.domain import catalog, codes
-from smsgw.domain.catalog import build, problems, reply, reply_segments
+from smsgw.domain.catalog import build, problems, replies_to, reply_segments
 from smsgw.settings import Answers, Configuration, LinkSettings, ServiceSettings, Settings
 
 SERVICE = ServiceSettings(
@@ -45,6 +45,10 @@ def found(*, answers: Answers | None = None, **services: ServiceSettings) -> lis
     return problems(configuration)
 
 
+def first_reply(service: catalog.Service, code: str, issued_ms: int) -> str:
+    return replies_to(service, code, issued_ms)[0]
+
+
 # --- made ready -----------------------------------------------------------------------------------------------------
 
 
@@ -64,7 +68,7 @@ def test_what_is_not_limited_is_none() -> None:
 
 
 def test_the_answer_tells_everything_that_the_template_asks_for() -> None:
-    text = reply(ready(uses=5, time_zone="Europe/Sofia"), "ABCD2345", NOON)
+    text = first_reply(ready(uses=5, time_zone="Europe/Sofia"), "ABCD2345", NOON)
     assert text == "Sun: ABCD2345, 2026-08-01 15:00, 5, 2.40 EUR, help@x.example"
 
 
@@ -77,15 +81,15 @@ def test_the_answer_tells_everything_that_the_template_asks_for() -> None:
     ],
 )
 def test_valid_until_follows_the_kind_of_code(changes: dict[str, object], told: str) -> None:
-    assert reply(ready(reply="{code} {valid_until}", **changes), "X", NOON) == f"X {told}"
+    assert first_reply(ready(reply="{code} {valid_until}", **changes), "X", NOON) == f"X {told}"
 
 
 def test_without_a_title_the_file_s_name_is_the_service_s() -> None:
-    assert reply(ready(title="", reply="{service} {code} {uses}"), "X", NOON) == "sun X -"
+    assert first_reply(ready(title="", reply="{service} {code} {uses}"), "X", NOON) == "sun X -"
 
 
 def test_a_long_answer_is_cut_into_as_many_parts_as_it_takes() -> None:
-    service = ready(reply="x" * 200 + "{code}", max_parts=2)
+    service = ready(reply="x" * 200 + "{code}", max_replies=2)
     assert [segment.parts for segment in reply_segments(service, "ABCD2345", NOON, reference=7)] == [2, 2]
 
 
@@ -131,11 +135,17 @@ def test_nothing_is_wrong_with_a_good_service() -> None:
             {"time_zone": "../../etc/passwd"},
             'time_zone: "../../etc/passwd" is unknown; allowed are names such as "Europe/Kyiv"',
         ),
-        ({"reply": "x" * 160 + "{code}", "max_parts": 1}, "reply: the text takes 2 parts; 1 are allowed"),
-        ({"reply": "ж" * 70 + "{code}", "max_parts": 1}, "reply: the text takes 2 parts; 1 are allowed"),
         (
-            {"reply": "{support}{code}", "support": "я" * 70, "max_parts": 1},
-            "reply: the text takes 2 parts; 1 are allowed",
+            {"reply": "x" * 160 + "{code}", "max_replies": 1},
+            "reply: takes 2 SMS with its longest values; max_replies allows 1",
+        ),
+        (
+            {"reply": "ж" * 70 + "{code}", "max_replies": 1},
+            "reply: takes 2 SMS with its longest values; max_replies allows 1",
+        ),
+        (
+            {"reply": "{support}{code}", "support": "я" * 70, "max_replies": 1},
+            "reply: takes 2 SMS with its longest values; max_replies allows 1",
         ),
     ],
 )
@@ -156,9 +166,9 @@ def test_every_mistake_is_named_at_once() -> None:
 
 def test_an_answer_of_its_own_leaves_room_for_a_code_that_had_to_grow() -> None:
     fits = "x" * (160 - 12)
-    assert found(sun=changed(reply=f"{fits}{{code}}", max_parts=1)) == []
-    assert found(sun=changed(reply=f"{fits}x{{code}}", max_parts=1)) != []
-    service = ready(reply=f"{fits}{{code}}", max_parts=1)
+    assert found(sun=changed(reply=f"{fits}{{code}}", max_replies=1)) == []
+    assert found(sun=changed(reply=f"{fits}x{{code}}", max_replies=1)) != []
+    service = ready(reply=f"{fits}{{code}}", max_replies=1)
     assert len(reply_segments(service, "W" * 12, NOON, reference=0)) == 1
 
 

@@ -54,7 +54,7 @@ async def test_every_reason_has_its_answer(sqlite: Engine) -> None:
 
 
 async def test_parts_of_an_answer_share_a_reference_that_chance_has_chosen(sqlite: Engine) -> None:
-    services = {"sun": changed(SUN, reply="x" * 200 + "{code}", max_parts=2)}
+    services = {"sun": changed(SUN, reply="x" * 200 + "{code}", max_replies=2)}
     async with world(sqlite, services=services) as one:
         references = set()
         for _ in range(20):

@@ -49,7 +49,7 @@ async def test_a_paid_message_is_recorded_buys_a_code_and_is_answered_at_once(en
         }
         [code] = await one.codes()
         found = await one.rows("codes", "id", "service", "mo", "link", "msisdn", "lookup", "issued_ms", "used")
-        lookup = one.ports.vault.lookup("sun", code)
+        lookup = one.ports.vault.lookups("sun", code)[0]
         name = arrival.id.replace("mo_", "code_")
         assert found == [(name, "sun", arrival.id, "north", PHONE, lookup, one.clock.now_ms(), 0)]
         assert texts(one.sent) == [f"Code {code} until 2023-11-14 23:13"]
@@ -65,14 +65,14 @@ async def test_the_answer_goes_from_the_short_code_back_to_the_phone_as_it_was_w
         now_ms = one.clock.now_ms()
         assert await one.rows("mts", *facts) == [("queued", 1, 0, now_ms, now_ms, now_ms + 86_400_000)]
         [(sealed,)] = await one.rows("mts", "sealed")
-        assert one.ports.vault.open(sealed, message.row.id) == message.payload
+        assert one.ports.vault.open(sealed, message.row.id, "k1") == message.payload
         assert (await one.codes())[0].encode() not in sealed
 
 
 async def test_what_is_handed_to_the_senders_is_what_would_be_read_back(engine: Engine) -> None:
     from smsgw.store import mts
 
-    async with world(engine, services={"sun": changed(SUN, reply="x" * 200 + "{code}", max_parts=2)}) as one:
+    async with world(engine, services={"sun": changed(SUN, reply="x" * 200 + "{code}", max_replies=2)}) as one:
         await one.sms()
         async with one.database.read() as reader:
             assert await mts.queued(reader, "north", "left", "", 10) == [message.row for message in one.sent]

@@ -12,7 +12,7 @@ from smsgw.errors import StoreBroken, StoreUnavailable
 from smsgw.flows import send
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.send import Outbox
-from smsgw.kit.vault import Vault
+from smsgw.kit.vault import Key, Vault
 from smsgw.smpp import status
 from smsgw.store.database import Reader
 from tests.flows.logged import entries, logged
@@ -534,7 +534,7 @@ async def test_a_message_that_was_sealed_with_another_key_stays_and_the_others_g
         clock = one.clock
     async with world(engine, clock=clock, seed=2) as one:
         clock.advance(SECOND)
-        one.ports = changed(one.ports, vault=Vault("k2", b"\1" * 32, one.ports.random_bytes))
+        one.ports = changed(one.ports, vault=Vault([Key("k2", b"\1" * 32)], one.ports.random_bytes))
         one.receiver = type(one.receiver)(one.ports, one.catalog, one.sent.extend)
         readable = await buy(one, "SUN 2")
         box = Box(one)

@@ -18,7 +18,7 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver, SessionEnded, SessionStarted
 from smsgw.kit.clock import ManualClock
 from smsgw.kit.ids import IdMaker
-from smsgw.kit.vault import Vault
+from smsgw.kit.vault import Key, Vault
 from smsgw.settings import Answers, LinkSettings, ServiceSettings
 from smsgw.smpp.pdus import DataSm, DeliverSm
 from smsgw.store.database import Database, Reader, Transaction
@@ -133,7 +133,7 @@ class World:
             ids=IdMaker(self.clock, chance.randbytes),
             random_bytes=chance.randbytes,
             random=chance.random,
-            vault=Vault("k1", bytes(32), chance.randbytes),
+            vault=Vault([Key("k1", bytes(32))], chance.randbytes),
         )
         self.catalog = Catalog(
             links=links, services=catalog.build(services), routes=Routes(services, links), answers=answers
@@ -211,7 +211,7 @@ class World:
     async def codes(self) -> list[str]:
         """Return the codes that were made, opened."""
         sealed = await self.rows("codes", "id", "sealed")
-        return [self.ports.vault.open(bytes(text), name).decode() for name, text in sealed]
+        return [self.ports.vault.open(bytes(text), name, "k1").decode() for name, text in sealed]
 
 
 @asynccontextmanager
@@ -262,4 +262,4 @@ def changed(value: T, **changes: Any) -> T:
 
 def narrow(monkeypatch: pytest.MonkeyPatch, letters: str) -> None:
     """Let codes be made of these letters only, so that they run out."""
-    monkeypatch.setitem(codes._DRAWING, "both", codes._drawing(letters))
+    monkeypatch.setitem(codes._DRAWING, ("both", True), codes._drawing(letters))

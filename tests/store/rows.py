@@ -4,7 +4,8 @@ from typing import Any
 
 from msgspec import structs
 
-from smsgw.store.codes import Attempt, CodeRow
+from smsgw.store.attempts import Attempt
+from smsgw.store.codes import CodeRow
 from smsgw.store.mos import MoRow
 from smsgw.store.mts import MtRow
 from smsgw.store.receipts import ReceiptRow
@@ -69,7 +70,21 @@ _CODE = CodeRow(
     policy=POLICY,
     issued_ms=1_000,
 )
-_ATTEMPT = Attempt(id="att_1", service="sun", code="code_1", at_ms=1_000, visitor="192.0.2.1", outcome="success")
+_ATTEMPT = Attempt(
+    id="att_1",
+    service="sun",
+    code="code_1",
+    at_ms=1_000,
+    visitor="192.0.2.1",
+    outcome="success",
+    redemption="red_1",
+    channel="redirect",
+    reason=None,
+    state="слънце",
+    uses_left=2,
+    valid_until_ms=9_000,
+    latency_ms=3,
+)
 _RECEIPT = ReceiptRow(
     id="rcpt_1",
     link="north",

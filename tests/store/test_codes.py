@@ -7,8 +7,8 @@ from msgspec import structs
 
 from smsgw.domain.codes import Code, Policy
 from smsgw.errors import StoreConflict
-from smsgw.store import codes
-from smsgw.store.codes import Attempt, CodeRow, Found, Use
+from smsgw.store import attempts, codes
+from smsgw.store.codes import CodeRow, Found, Use
 from smsgw.store.database import Database
 from tests.servers.engines import Engine
 from tests.store.look import columns
@@ -36,7 +36,7 @@ async def test_a_code_is_kept_as_it_was_made(engine: Engine) -> None:
     async with engine.open() as database:
         await put(database)
         await put(database, code("code_1"))
-    fresh = {"first_used_ms": None, "used": 0}
+    fresh = {"first_used_ms": None, "used": 0, "revoked_ms": None, "again_day": 0, "again_count": 0}
     assert await columns(engine, "codes", "code_1") == structs.asdict(code("code_1")) | fresh
 
 
@@ -45,8 +45,8 @@ async def test_a_code_is_found_by_its_look_up_with_the_facts_that_decide(engine:
         await put(database, code("code_1"), code("code_2", service="moon"), code("code_3"))
         facts = Code(policy=POLICY, issued_ms=1_000, first_used_ms=None, used=0)
         assert await found(database, "lookup of code_2", "lookup of code_1", "missing") == {
-            "lookup of code_1": Found(id="code_1", service="sun", code=facts),
-            "lookup of code_2": Found(id="code_2", service="moon", code=facts),
+            "lookup of code_1": Found(id="code_1", service="sun", test=False, code=facts),
+            "lookup of code_2": Found(id="code_2", service="moon", test=False, code=facts),
         }
         assert await found(database) == {}
 
@@ -118,9 +118,9 @@ async def test_who_looks_for_a_code_waits_until_the_one_before_has_decided(engin
 
 
 async def test_attempts_are_kept_those_without_a_code_too(engine: Engine) -> None:
-    rows: list[Attempt] = [attempt("att_1"), attempt("att_2", code=None, outcome="invalid", visitor="2001:db8::1")]
+    rows = [attempt("att_1"), attempt("att_2", code=None, outcome="invalid", visitor="2001:db8::1")]
     async with engine.open() as database, database.write() as transaction:
-        await codes.record(transaction, rows)
+        await attempts.record(transaction, rows)
     for row in rows:
         assert await columns(engine, "attempts", row.id) == structs.asdict(row)
 
@@ -129,5 +129,5 @@ async def test_an_attempt_is_recorded_once(engine: Engine) -> None:
     async with engine.open() as database:
         with pytest.raises(StoreConflict):
             async with database.write() as transaction:
-                await codes.record(transaction, [attempt("att_1"), attempt("att_1")])
+                await attempts.record(transaction, [attempt("att_1"), attempt("att_1")])
     assert await columns(engine, "attempts", "att_1") is None

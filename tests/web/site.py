@@ -1,16 +1,19 @@
 """The verify address on a real port, with a small world behind it, and visitors of every kind."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
 import msgspec
 
-from smsgw.flows.access import Verifier
-from smsgw.settings import Web
-from smsgw.web.server import Server, create
+from smsgw.flows.redeem import Verifier
+from smsgw.flows.returns import Returns
+from smsgw.settings import Guessing, Web
+from smsgw.web.server import Desks, Server, create
 from tests.flows.world import World, world
 from tests.servers.engines import Engine
 
@@ -24,6 +27,25 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]  # in any case
     text: str
 
+    @property
+    def place(self) -> str:
+        """Where the visitor is sent, without what proves it."""
+        parts = urlsplit(self.headers["Location"])
+        kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in {"rt", "state"}]
+        return parts._replace(query=urlencode(kept)).geturl()
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the visitor carries there."""
+        return dict(parse_qsl(urlsplit(self.headers["Location"]).query))
+
+
+async def desks_of(one: World, guessing: Guessing | None = None) -> Desks:
+    """Return what stands behind the server."""
+    returns = Returns(one.ports)
+    await returns.refresh(one.catalog.services)
+    return Desks(verifier=Verifier(one.ports, one.catalog, guessing or Guessing()), returns=returns)
+
 
 class Site:
     """A running server and its world."""
@@ -32,6 +54,7 @@ class Site:
         self.one = one
         self.port = port
         self.session = session
+        self._states = itertools.count()
 
     async def code(self, text: str = "SUN") -> str:
         """Buy a code."""
@@ -46,11 +69,15 @@ class Site:
 
     async def get(self, code: str, service: str = "sun") -> Answer:
         """Bring a code in the address."""
-        return await self.ask("GET", f"/v/{service}", params={"code": code})
+        return await self.ask("GET", f"/v/{service}", params={"code": code, "state": self.state()})
 
     async def post(self, code: str, service: str = "sun") -> Answer:
         """Bring a code in a form."""
-        return await self.ask("POST", f"/v/{service}", data={"code": code})
+        return await self.ask("POST", f"/v/{service}", data={"code": code, "state": self.state()})
+
+    def state(self) -> str:
+        """Return another state each time: another visit."""
+        return f"visit {next(self._states)}"
 
     async def raw(self, *pieces: bytes, hang_up: bool = False) -> bytes:
         """Send octets as they are; return what comes back until the server closes."""
@@ -80,8 +107,8 @@ async def site(
 ) -> AsyncIterator[Site]:
     """Serve a world."""
     async with world(engine, **changes) as one:
-        verifier = Verifier(one.ports)
-        server = Server(create(settings, verifier, one.catalog, healthy), settings)
+        desks = await desks_of(one)
+        server = Server(create(settings, desks, one.catalog, healthy), settings)
         await server.start()
         try:
             async with aiohttp.ClientSession() as session:
@@ -89,4 +116,4 @@ async def site(
         finally:
             one.database.open.set()
             await server.stop()
-            await verifier.close()
+            await desks.verifier.close()

@@ -7,12 +7,11 @@ import aiohttp
 import pytest
 
 from smsgw.errors import StartError
-from smsgw.flows.access import Verifier
 from smsgw.settings import Web
 from smsgw.web.server import Server, create
 from tests.flows.world import world
 from tests.servers.engines import Engine
-from tests.web.site import site
+from tests.web.site import desks_of, site
 
 
 @pytest.mark.parametrize(("healthy", "status", "told"), [(True, 200, "ok"), (False, 503, "broken")])
@@ -31,7 +30,7 @@ async def test_health_tells_how_the_store_is(sqlite: Engine, *, healthy: bool, s
 async def test_a_port_that_cannot_be_had_is_one_sentence(sqlite: Engine, host: str, port: int | None) -> None:
     async with site(sqlite) as here:
         settings = Web(host=host, port=here.port if port is None else port)
-        server = Server(create(settings, Verifier(here.one.ports), here.one.catalog, lambda: True), settings)
+        server = Server(create(settings, await desks_of(here.one), here.one.catalog, lambda: True), settings)
         with pytest.raises(StartError, match=f"web.host, web.port: cannot listen on {host}:") as caught:
             await server.start()
         assert caught.value.exit_status == 69
@@ -46,11 +45,12 @@ async def test_any_free_port_may_be_asked_for(sqlite: Engine) -> None:
 async def test_what_was_asked_before_the_end_is_answered(sqlite: Engine) -> None:
     settings = Web(port=0)
     async with world(sqlite) as one:
-        verifier = Verifier(one.ports)
-        server = Server(create(settings, verifier, one.catalog, lambda: True), settings)
+        desks = await desks_of(one)
+        server = Server(create(settings, desks, one.catalog, lambda: True), settings)
         await server.start()
         async with aiohttp.ClientSession() as session:
             one.database.open.clear()
+            one.database.entered.clear()
             asked = asyncio.create_task(
                 session.get(f"http://127.0.0.1:{server.port}/v/sun?code=X", allow_redirects=False)
             )
@@ -62,7 +62,7 @@ async def test_what_was_asked_before_the_end_is_answered(sqlite: Engine) -> None
             await stopping
             with pytest.raises(aiohttp.ClientConnectorError):
                 await session.get(f"http://127.0.0.1:{server.port}/health")
-        await verifier.close()
+        await desks.verifier.close()
 
 
 @pytest.mark.parametrize("garbage", [b"\0\r\n\r\n", b"\x16\x03\x01\x02\0\r\n\r\n", b"GET\r\n\r\n"])

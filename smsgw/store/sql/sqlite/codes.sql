@@ -4,5 +4,5 @@ select lookup from codes where lookup in (select value from json_each(:lookups))
 
 -- name: find
 -- The codes behind these look-ups, locked until the transaction ends (SQLite has one writer anyway).
-select lookup, id, service, policy, issued_ms, first_used_ms, used from codes
+select lookup, id, service, policy, issued_ms, first_used_ms, used, revoked_ms, test from codes
 where lookup in (select value from json_each(:lookups)) order by id;

@@ -1,19 +1,23 @@
 """Codes in use: every attempt is decided, counted and recorded in one transaction, however many come at once."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
 from smsgw.domain.codes import Outcome
 from smsgw.errors import StoreUnavailable
-from smsgw.flows.access import Verifier, Visit
+from smsgw.flows.redeem import Verifier
+from smsgw.flows.visits import Visit
+from smsgw.settings import Guessing
 from tests.flows.logged import entries, logged
 from tests.flows.world import PHONE, SECOND, SUN, World, changed, world
 from tests.servers.engines import Engine
 
 VISITOR = "192.0.2.1"
 PATIENCE = 60.0  # seconds
+STATES = itertools.count()
 
 
 async def bought(one: World, text: str = "SUN") -> str:
@@ -23,13 +27,13 @@ async def bought(one: World, text: str = "SUN") -> str:
 
 
 def visit(code: str, service: str = "sun") -> Visit:
-    return Visit(service=service, typed=code, visitor=VISITOR)
+    return Visit(service=service, typed=code, visitor=VISITOR, state=f"visit {next(STATES)}")
 
 
 async def tried(one: World, *visits: Visit) -> list[Outcome]:
     """Let visitors come one after the other."""
-    verifier = Verifier(one.ports)
-    outcomes = [await verifier.redeem(each, PATIENCE) for each in visits]
+    verifier = Verifier(one.ports, one.catalog, Guessing())
+    outcomes = [(await verifier.redeem(each, PATIENCE)).outcome for each in visits]
     await verifier.close()
     return outcomes
 
@@ -41,7 +45,7 @@ async def attempts(one: World) -> list[tuple[Any, ...]]:
 async def test_a_code_opens_the_door_as_often_as_it_was_bought_for(engine: Engine) -> None:
     async with world(engine) as one:
         code = await bought(one)
-        assert await tried(one, *[visit(code)] * 5) == [Outcome.SUCCESS] * 3 + [Outcome.USED_UP] * 2
+        assert await tried(one, *(visit(code) for _ in range(5))) == [Outcome.SUCCESS] * 3 + [Outcome.USED_UP] * 2
         assert await one.rows("codes", "used", "first_used_ms") == [(3, one.clock.now_ms())]
 
 
@@ -127,11 +131,11 @@ async def test_of_200_visitors_with_one_code_as_many_come_in_as_it_allows(engine
     """Two daemons on one PostgreSQL; on SQLite two connections to one file."""
     async with world(engine) as one, world(engine, clock=one.clock, seed=2, node="right") as other:
         code = await bought(one)
-        verifiers = [Verifier(one.ports), Verifier(other.ports)]
+        verifiers = [Verifier(one.ports, one.catalog, Guessing()), Verifier(other.ports, other.catalog, Guessing())]
         outcomes = await asyncio.gather(*(verifiers[at % 2].redeem(visit(code), PATIENCE) for at in range(200)))
         for verifier in verifiers:
             await verifier.close()
-        assert sorted(outcomes) == [Outcome.SUCCESS] * 3 + [Outcome.USED_UP] * 197
+        assert sorted(each.outcome for each in outcomes) == [Outcome.SUCCESS] * 3 + [Outcome.USED_UP] * 197
         assert await one.rows("codes", "used") == [(3,)]
         assert await one.count("attempts") == 200
 
@@ -140,23 +144,23 @@ async def test_two_daemons_never_wait_for_each_other_in_a_circle(engine: Engine)
     async with world(engine) as one, world(engine, clock=one.clock, seed=2, node="right") as other:
         await one.take(*(one.arrival(f"SUN {number}") for number in range(40)))
         codes = await one.codes()
-        verifiers = [Verifier(one.ports), Verifier(other.ports)]
+        verifiers = [Verifier(one.ports, one.catalog, Guessing()), Verifier(other.ports, other.catalog, Guessing())]
         orders = [codes, codes[::-1]] * 3
         outcomes = await asyncio.gather(
             *(verifiers[at % 2].redeem(visit(code), PATIENCE) for at, order in enumerate(orders) for code in order)
         )
         for verifier in verifiers:
             await verifier.close()
-        assert sorted(outcomes) == [Outcome.SUCCESS] * 120 + [Outcome.USED_UP] * 120
+        assert sorted(each.outcome for each in outcomes) == [Outcome.SUCCESS] * 120 + [Outcome.USED_UP] * 120
 
 
 async def test_visitors_who_come_at_once_share_a_transaction(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         code = await bought(one)
         before = one.database.transactions
-        verifier = Verifier(one.ports)
+        verifier = Verifier(one.ports, one.catalog, Guessing())
         outcomes = await asyncio.gather(*(verifier.redeem(visit(code), PATIENCE) for _ in range(150)))
-        assert outcomes.count(Outcome.SUCCESS) == 3
+        assert [each.outcome for each in outcomes].count(Outcome.SUCCESS) == 3
         assert one.database.transactions <= before + 2
 
 
@@ -167,24 +171,24 @@ async def test_when_the_store_is_away_nothing_is_decided(engine: Engine) -> None
     async with world(engine) as one:
         code = await bought(one)
         one.database.before = [StoreUnavailable("locked")]
-        verifier = Verifier(one.ports)
+        verifier = Verifier(one.ports, one.catalog, Guessing())
         with pytest.raises(StoreUnavailable):
             await verifier.redeem(visit(code), PATIENCE)
         assert await one.rows("codes", "used") == [(0,)]
         assert await attempts(one) == []
-        assert await verifier.redeem(visit(code), PATIENCE) is Outcome.SUCCESS
+        assert (await verifier.redeem(visit(code), PATIENCE)).outcome is Outcome.SUCCESS
 
 
 async def test_who_was_told_to_come_again_has_used_up_nothing(engine: Engine) -> None:
     async with world(engine) as one:
         code = await bought(one)
-        verifier = Verifier(one.ports)
+        verifier = Verifier(one.ports, one.catalog, Guessing())
         one.database.open.clear()
         with pytest.raises(TimeoutError):
             await verifier.redeem(visit(code), 0.01)
         one.clock.advance(10)
         one.database.open.set()
-        assert await verifier.redeem(visit(code), PATIENCE) is Outcome.SUCCESS
+        assert (await verifier.redeem(visit(code), PATIENCE)).outcome is Outcome.SUCCESS
         await verifier.close()
         assert await one.rows("codes", "used") == [(1,)]
         assert [row[-1] for row in await attempts(one)] == ["success"]
@@ -193,7 +197,7 @@ async def test_who_was_told_to_come_again_has_used_up_nothing(engine: Engine) ->
 async def test_a_decision_that_comes_too_late_is_none(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         code = await bought(one)
-        verifier = Verifier(one.ports)
+        verifier = Verifier(one.ports, one.catalog, Guessing())
         one.database.open.clear()
         one.database.entered.clear()
         waiting = asyncio.ensure_future(verifier.redeem(visit(code), PATIENCE))
@@ -207,7 +211,7 @@ async def test_a_decision_that_comes_too_late_is_none(sqlite: Engine) -> None:
 
 async def test_too_many_visitors_are_told_so(sqlite: Engine) -> None:
     async with world(sqlite) as one:
-        verifier = Verifier(one.ports)
+        verifier = Verifier(one.ports, one.catalog, Guessing())
         one.database.open.clear()
         waiting = [asyncio.ensure_future(verifier.redeem(visit("X"), PATIENCE)) for _ in range(2_300)]
         results = asyncio.gather(*waiting, return_exceptions=True)

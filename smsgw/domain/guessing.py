@@ -1,0 +1,95 @@
+"""Wrong codes, counted: when a visitor must wait, and when a whole service does.
+
+A visitor (an IPv4 address, or an IPv6 network of 64 bits) may be wrong a few times in a window of time. From then on
+each failure costs a pause, and each pause is twice as long as the one before, up to a limit; while it lasts nothing
+that the visitor brings is looked at, right or wrong. A window without any failure after the pause forgives everything.
+
+A service counts the failures of all its visitors, by the hour. Above the hourly limit it is under attack: staff are
+told, and the first failure of a visitor already costs a pause. Above the daily limit no code of it is checked any more
+until the day has moved on: that bounds what any number of addresses can try. Nothing here ever touches a code.
+"""
+
+from ipaddress import IPv6Address, ip_address
+
+from msgspec import Struct
+
+from smsgw.settings import Guessing
+
+HOUR_MS = 3_600_000
+_HOURS_A_DAY = 24
+_MOST_DOUBLINGS = 20  # by then every pause is the longest
+
+
+class Visitor(Struct, frozen=True, kw_only=True):
+    """What is remembered of a visitor who was wrong."""
+
+    failures: int = 0  # since the window began
+    since_ms: int = 0  # when it began
+    pauses: int = 0  # that have been imposed one after the other
+    until_ms: int = 0  # end of the latest pause
+
+
+class Load(Struct, frozen=True, kw_only=True):
+    """A service's failures."""
+
+    hour: int = 0  # in the hour that is running and the one before it, the latter by its share
+    day: int = 0  # in the last 24 hours that have begun
+
+
+def visitor_key(address: str) -> str:
+    """Return what is counted for an address: itself, or the /64 of IPv6; a mapped IPv4 address is IPv4.
+
+    What is no address at all is counted as it is.
+    """
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    network = int(parsed) >> 64 << 64
+    return f"{IPv6Address(network)}/64"
+
+
+def wait_ms(limits: Guessing, visitor: Visitor, load: Load, now_ms: int) -> int:
+    """Return how long this visitor must wait before anything of theirs is looked at; 0 when they need not."""
+    own = max(0, visitor.until_ms - now_ms)
+    if load.day >= limits.service_failures_per_day:
+        return max(own, HOUR_MS - now_ms % HOUR_MS)
+    return own
+
+
+def after_failure(limits: Guessing, visitor: Visitor, load: Load, now_ms: int) -> Visitor:
+    """Return what is remembered of a visitor after one more wrong code."""
+    window_ms = int(limits.visitor_window_s * 1000)
+    if now_ms >= max(visitor.since_ms, visitor.until_ms) + window_ms:
+        visitor = Visitor(since_ms=now_ms)
+    failures = visitor.failures + 1
+    allowed = 1 if under_attack(limits, load) else limits.visitor_failures
+    if failures < allowed and not visitor.pauses:
+        return Visitor(failures=failures, since_ms=visitor.since_ms)
+    first_ms, longest_ms = int(limits.first_pause_s * 1000), int(limits.longest_pause_s * 1000)
+    pause_ms = min(longest_ms, first_ms << min(visitor.pauses, _MOST_DOUBLINGS))
+    return Visitor(failures=failures, since_ms=visitor.since_ms, pauses=visitor.pauses + 1, until_ms=now_ms + pause_ms)
+
+
+def under_attack(limits: Guessing, load: Load) -> bool:
+    """Whether a service's failures are more than mistakes."""
+    return load.hour >= limits.service_failures_per_hour
+
+
+def load_of(hours: dict[int, int], now_ms: int) -> Load:
+    """Sum up a service's failures.
+
+    Args:
+        hours: {hour since 1970: failures}.
+        now_ms: the hour that has begun counts whole, the one before it by the part that is less than an hour ago.
+    """
+    now = now_ms // HOUR_MS
+    before = 1 - now_ms % HOUR_MS / HOUR_MS
+    return Load(
+        hour=hours.get(now, 0) + int(hours.get(now - 1, 0) * before),
+        day=sum(failures for hour, failures in hours.items() if now - _HOURS_A_DAY < hour <= now),
+    )

@@ -1,0 +1,125 @@
+"""Return tokens: what a redirect tells the merchant about a redemption, so that nobody else can say it.
+
+Either signed, so that the merchant checks it offline, or a handle that the merchant's server exchanges once. Both live
+for a minute or two, and never hold the code.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Collection, Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from smsgw.flows.ports import Ports
+from smsgw.flows.visits import Redemption
+from smsgw.kit.clock import rfc3339
+from smsgw.kit.tokens import Signer
+from smsgw.settings import ServiceSettings
+from smsgw.store import redemptions, service_keys
+from smsgw.store.database import Transaction
+from smsgw.store.redemptions import Handle
+from smsgw.store.service_keys import ServiceKey
+
+ISSUER: Final = "smsgw"
+_HANDLE_BYTES: Final = 24
+_SECRET_BYTES: Final = 32
+
+
+def claims(redemption: Redemption, settings: ServiceSettings, now_ms: int) -> dict[str, Any]:
+    """Return what a token says; times in seconds as RFC 7519 has them, valid_until in RFC 3339."""
+    until_ms = redemption.valid_until_ms
+    return {
+        "iss": ISSUER,
+        "aud": redemption.service,
+        "jti": redemption.id,
+        "outcome": redemption.outcome.value,
+        "state": redemption.state,
+        "uses_left": redemption.uses_left,
+        "valid_until": None if until_ms is None else rfc3339(until_ms),
+        "test": redemption.test,
+        "iat": now_ms // 1000,
+        "exp": now_ms // 1000 + settings.return_valid_s,
+    }
+
+
+def make_handle(
+    redemption: Redemption, settings: ServiceSettings, now_ms: int, random_bytes: Callable[[int], bytes]
+) -> tuple[str, Handle]:
+    """Return a handle, and the row that stands for it."""
+    handle = f"rt_{urlsafe_b64encode(random_bytes(_HANDLE_BYTES)).decode()}"
+    row = Handle(
+        hash=_hash(handle),
+        service=redemption.service,
+        claims=msgspec.json.encode(claims(redemption, settings, now_ms)).decode(),
+        expires_ms=now_ms + settings.return_valid_s * 1000,
+    )
+    return handle, row
+
+
+async def exchange(ports: Ports, handle: str, services: Collection[str]) -> dict[str, Any] | None:
+    """Return what a handle of one of these services stands for, once; None when it is none, spent or too old."""
+    now_ms = ports.clock.now_ms()
+
+    async def body(transaction: Transaction) -> str | None:
+        return await redemptions.spend(transaction, _hash(handle), services, now_ms)
+
+    found = await ports.database.transact(body)
+    return None if found is None else msgspec.json.decode(found, type=dict[str, Any])
+
+
+def _hash(handle: str) -> str:
+    """A handle has 192 random bits: a plain hash hides it well enough."""
+    return sha256(handle.encode("utf-8", "replace")).hexdigest()
+
+
+class Returns:
+    """Signs return tokens with each service's own key.
+
+    Keys are read when `refresh` is called: at the start, and now and then, as commands may have made new ones.
+    """
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._keys: Mapping[str, list[tuple[int, Signer]]] = {}
+
+    async def refresh(self, services: Collection[str]) -> None:
+        """Read the keys, and make one for each service that has none."""
+        ports = self._ports
+        now_ms = ports.clock.now_ms()
+        async with ports.database.write() as transaction:
+            rows = await service_keys.live(transaction, "return")
+            missing = sorted(set(services) - {row.service for row in rows})
+            made = [new_key(ports, service, "return", now_ms, now_ms) for service in missing]
+            await service_keys.insert(transaction, made)
+        keys: dict[str, list[tuple[int, Signer]]] = {}
+        for row in (*rows, *made):
+            secret = ports.vault.open(row.sealed, row.id, row.key_id)
+            keys.setdefault(row.service, []).append((row.from_ms, Signer(row.id, secret)))
+        self._keys = keys
+
+    def token(self, redemption: Redemption, settings: ServiceSettings) -> str:
+        """Return the value of ``rt`` for a redemption."""
+        if redemption.handle:
+            return redemption.handle
+        now_ms = self._ports.clock.now_ms()
+        _, signer = max(
+            (one for one in self._keys[redemption.service] if one[0] <= now_ms),
+            key=lambda one: one[0],
+            default=self._keys[redemption.service][0],
+        )
+        return signer.sign(claims(redemption, settings, now_ms))
+
+
+def new_key(ports: Ports, service: str, purpose: str, now_ms: int, from_ms: int) -> ServiceKey:
+    """Make a key that a service shares with its merchant, and signs with from a moment on."""
+    key_id = ports.ids.new("key")
+    return ServiceKey(
+        id=key_id,
+        service=service,
+        purpose=purpose,
+        sealed=ports.vault.seal(ports.random_bytes(_SECRET_BYTES), key_id),
+        key_id=ports.vault.key_id,
+        created_ms=now_ms,
+        from_ms=from_ms,
+    )

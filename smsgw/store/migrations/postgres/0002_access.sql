@@ -1,0 +1,109 @@
+-- Access codes, whole: test codes and revocation, what an attempt was worth, limits on guessing, keys, the audit log.
+
+alter table codes add column test integer not null default 0;      -- 1: bought from a simulated operator
+alter table codes add column revoked_ms bigint;
+alter table codes add column again_day bigint not null default 0;   -- day since 1970 in which it was last told again
+alter table codes add column again_count integer not null default 0; -- how often, in that day
+
+create index codes_msisdn on codes (msisdn, id);
+
+-- An answer has a number among all that its message causes; no more than the service allows can exist.
+alter table mts add column reply integer;
+alter table mts add column max_replies integer;
+alter table mts add constraint mts_max_replies check (reply is null or reply between 1 and max_replies);
+
+create unique index mts_reply on mts (mo, reply) where mo is not null and reply is not null;
+
+alter table attempts add column redemption text;                   -- what a return token names; a success that is repeated has the first one's
+alter table attempts add column channel text not null default 'redirect';
+alter table attempts add column reason text;                       -- more than the outcome tells outside: unknown, revoked, again …
+alter table attempts add column state text not null default '';      -- the merchant's own
+alter table attempts add column uses_left integer;
+alter table attempts add column valid_until_ms bigint;
+alter table attempts add column latency_ms bigint not null default 0;
+
+-- Redemptions that the merchant has spent: each once.
+create table consumed (
+    redemption text not null primary key,
+    at_ms bigint not null
+);
+
+-- Return tokens that are mere handles, until they are exchanged.
+create table handles (
+    hash text not null primary key,      -- of the handle, which is never stored
+    service text not null,
+    claims text not null,                -- JSON
+    expires_ms bigint not null,
+    spent_ms bigint
+);
+
+create index handles_expires on handles (expires_ms);
+
+-- Answers to requests that carry an Idempotency-Key.
+create table idempotency (
+    caller text not null,                -- the API key's id
+    key text not null,
+    fingerprint text not null,           -- of the request
+    answer text not null,                -- JSON
+    at_ms bigint not null,
+    primary key (caller, key)
+);
+
+create index idempotency_at on idempotency (at_ms);
+
+-- Visitors who were wrong, and how often services were (domain/guessing.py).
+create table guess_visitors (
+    service text not null,
+    visitor text not null,               -- an IPv4 address or an IPv6 /64
+    failures integer not null,
+    since_ms bigint not null,
+    pauses integer not null,
+    until_ms bigint not null,
+    primary key (service, visitor)
+);
+
+create index guess_visitors_since on guess_visitors (since_ms);
+
+create table guess_services (
+    service text not null,
+    hour bigint not null,               -- since 1970
+    failures integer not null,
+    primary key (service, hour)
+);
+
+-- Keys to the API. Only a hash is kept: a key has 160 random bits, so that a plain one is enough.
+create table api_keys (
+    id text not null primary key,
+    services text not null,              -- JSON list
+    scopes text not null,                -- JSON list
+    hash text not null,
+    test integer not null,
+    created_ms bigint not null,
+    revoked_ms bigint
+);
+
+-- Keys that a service shares with its merchant: to sign return tokens and webhooks.
+create table service_keys (
+    id text not null primary key,
+    service text not null,
+    purpose text not null check (purpose in ('return', 'webhook')),
+    sealed bytea not null,
+    key_id text not null,
+    created_ms bigint not null,
+    from_ms bigint not null,            -- signs from then on; before, merchants make themselves ready
+    revoked_ms bigint
+);
+
+create index service_keys_service on service_keys (service, purpose);
+
+-- Who did what: revealed, revoked, extended, made again, keys made and taken away. Append-only.
+create table audit (
+    id text not null primary key,
+    at_ms bigint not null,
+    actor text not null,                 -- an API key's id, or the command line's user
+    action text not null,
+    subject text not null,               -- an id
+    detail text not null                 -- JSON
+);
+
+create index audit_subject on audit (subject);

@@ -1,0 +1,19 @@
+-- name: remember*!
+-- A visitor was wrong; nobody else decides about the same visitor meanwhile.
+insert into guess_visitors (service, visitor, failures, since_ms, pauses, until_ms)
+values (:service, :visitor, :failures, :since_ms, :pauses, :until_ms)
+on conflict (service, visitor) do update set failures = excluded.failures, since_ms = excluded.since_ms,
+    pauses = excluded.pauses, until_ms = excluded.until_ms;
+
+-- name: add*!
+-- A service's visitors were wrong.
+insert into guess_services (service, hour, failures) values (:service, :hour, :failures)
+on conflict (service, hour) do update set failures = guess_services.failures + excluded.failures;
+
+-- name: forget_visitors!
+-- Visitors whose window and pause are long over.
+delete from guess_visitors where since_ms < :before_ms and until_ms < :before_ms;
+
+-- name: forget_services!
+-- Hours that count no more.
+delete from guess_services where hour < :before_hour;
