@@ -26,3 +26,16 @@ async def select(engine: Engine, sql: str) -> list[dict[str, Any]]:
         return [dict(row) for row in await connection.fetch(sql)]
     finally:
         await connection.close()
+
+
+async def change(engine: Engine, sql: str) -> None:
+    """Change rows behind everybody's back."""
+    if engine.dialect == "sqlite":
+        with closing(sqlite3.connect(engine.place)) as raw, raw:
+            raw.execute(sql)
+        return
+    connection = await asyncpg.connect(engine.place)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()

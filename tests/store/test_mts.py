@@ -134,3 +134,12 @@ async def test_a_message_that_is_to_be_tried_again_stays_queued(engine: Engine) 
             found = await mts.queued(reader, "north", "left", "", 100)
         assert [(row.id, row.not_before_ms, row.tries) for row in found] == [("mt_1", 7_000, 2), ("mt_2", 6_000, 1)]
     assert await columns(engine, "mts", "mt_1", "command_status") == {"command_status": 0x14}
+
+
+async def test_no_more_answers_than_the_service_allows_can_exist(engine: Engine) -> None:
+    async with engine.open() as database:
+        await put(database, mt("mt_1", reply=1, max_replies=2), mt("mt_2", reply=2, max_replies=2))
+        for name, reply in (("mt_3", 3), ("mt_4", 2), ("mt_5", 0)):
+            with pytest.raises(StoreConflict):
+                await put(database, mt(name, reply=reply, max_replies=2))
+        await put(database, mt("mt_6", mo="mo_2", reply=1, max_replies=1), mt("mt_7"))
