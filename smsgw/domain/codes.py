@@ -89,6 +89,8 @@ def canonical(typed: str) -> str:
     """Return the code that a person meant, with case, spaces, dashes and Cyrillic look-alikes folded; "" if none."""
     if len(typed) > MAX_TYPED:
         return ""
+    if typed.isascii() and typed.isalnum():
+        return typed.upper()
     folded = unicodedata.normalize("NFKC", typed).upper().translate(LOOK_ALIKES)
     return "".join([character for character in folded if character.isascii() and character.isalnum()])
 

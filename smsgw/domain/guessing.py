@@ -9,6 +9,7 @@ told, and the first failure of a visitor already costs a pause. Above the daily 
 until the day has moved on: that bounds what any number of addresses can try. Nothing here ever touches a code.
 """
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from msgspec import Struct
@@ -36,6 +37,7 @@ class Load(Struct, frozen=True, kw_only=True):
     day: int = 0  # in the last 24 hours that have begun
 
 
+@lru_cache(maxsize=4096)
 def visitor_key(address: str) -> str:
     """Return what is counted for an address: itself, or the /64 of IPv6; a mapped IPv4 address is IPv4.
 

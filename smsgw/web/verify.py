@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from urllib.parse import urlencode, urlsplit
+from functools import lru_cache
+from urllib.parse import quote_plus
 
 from aiohttp import web
 from msgspec import Struct
@@ -92,10 +93,16 @@ def visitor_of(request: web.Request, proxies: Sequence[Network]) -> str:
 
 def location(settings: ServiceSettings, redemption: Redemption, token: str) -> str:
     """Return the merchant's page for an outcome, with the return token and the merchant's own state."""
-    parts = urlsplit(target(settings, redemption.outcome))
-    fields = {"rt": token} | ({"state": redemption.state} if redemption.state else {})
-    query = "&".join([piece for piece in (parts.query, urlencode(fields)) if piece])
-    return parts._replace(query=query).geturl()
+    before, behind = _around_token(target(settings, redemption.outcome))
+    state = f"&state={quote_plus(redemption.state)}" if redemption.state else ""
+    return f"{before}{token}{state}{behind}"
+
+
+@lru_cache(maxsize=10_000)  # far more than there are pages
+def _around_token(page_url: str) -> tuple[str, str]:
+    """Return an address up to the value of ``rt``, and what follows the fields."""
+    head, hash_mark, fragment = page_url.partition("#")
+    return f"{head}{'&' if '?' in head else '?'}rt=", f"{hash_mark}{fragment}"
 
 
 def target(settings: ServiceSettings, outcome: Outcome) -> str:
