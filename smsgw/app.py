@@ -24,18 +24,18 @@ from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.lock import only_one
 from smsgw.kit.logs import get_logger
+from smsgw.kit.passwords import read_passwords
 from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
 from smsgw.kit.tasks import Incident, Supervisor
 from smsgw.links.link import Link
-from smsgw.settings import Configuration, LinkSettings
+from smsgw.settings import Configuration
 from smsgw.store import database as seam, migrate
 from smsgw.store.opening import MIGRATIONS, open_database
 from smsgw.web.server import Server, create
 
 log = get_logger(__name__)
 
-_LONGEST_PASSWORD: Final = 8  # SMPP 3.4 §5.2.2, without its NUL
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _INTERNAL: Final = 70  # EX_SOFTWARE
 
@@ -89,7 +89,7 @@ class App:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
-        passwords = {name: self._password(name, link) for name, link in configuration.links.items()}
+        passwords = read_passwords(configuration, self._systemd)
         if configuration.main.store.engine == "sqlite" and configuration.state_dir.is_dir():
             stack.enter_context(only_one(configuration.state_dir / f"{configuration.main.store.path}.lock"))
         database = await open_database(configuration, on_broken=self._on_broken)
@@ -117,23 +117,6 @@ class App:
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver))
         supervisor.start("watchdog", self._watch)
-
-    def _password(self, name: str, settings: LinkSettings) -> str:
-        wanted = settings.password_file
-        plain = "/" not in wanted and wanted not in {"", ".", ".."}
-        credential = self._systemd.credential(wanted) if plain else None
-        file = credential or self._configuration.file.parent / "links" / wanted
-        try:
-            password = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            where = self._configuration.file.parent / "links" / f"{name}.toml"
-            raise SettingsError([f"{where}: password_file: {file} cannot be read: {error}"]) from None
-        if not password.isascii() or len(password) > _LONGEST_PASSWORD:
-            where = self._configuration.file.parent / "links" / f"{name}.toml"
-            raise SettingsError(
-                [f"{where}: password_file: the password must be at most 8 ASCII characters, as in SMPP"]
-            )
-        return password
 
     async def _ports(self, database: seam.Database) -> Ports:
         main = self._configuration.main

@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -23,7 +23,7 @@ from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
 from smsgw.domain import catalog
 from smsgw.errors import SettingsError, SmsgwError
-from smsgw.kit import logs
+from smsgw.kit import logs, passwords
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration
@@ -56,9 +56,9 @@ def main() -> None:
     commands()
 
 
-def _load(file: Path) -> Configuration:
+def _load(file: Path, more: Callable[[Configuration], list[str]] = lambda _: []) -> Configuration:
     try:
-        return settings.load(file, environment=os.environ, check=catalog.problems)
+        return settings.load(file, environment=os.environ, check=lambda found: catalog.problems(found) + more(found))
     except SettingsError as error:
         _fail(error)
 
@@ -111,8 +111,10 @@ async def _serve(configuration: Configuration) -> None:
 
 @commands.command()
 def check(config: ConfigFile = _DEFAULT_FILE) -> None:
-    """Read the settings and name every mistake in them."""
-    configuration = _load(config)
+    """Read the settings and the password files, and name every mistake in them."""
+    configuration = _load(config, lambda found: passwords.problems(found, Systemd()))
+    for warning in settings.warnings(configuration):
+        errors.print(f"smsgw: warning: {warning}", style="yellow" if errors.is_terminal else None, markup=False)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("service", "short code", "keywords", "sold at"):
         table.add_column(heading)
