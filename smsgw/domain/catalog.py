@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from smsgw.domain import codes, replies
-from smsgw.domain.keywords import first_word, fold
+from smsgw.domain.keywords import MARKS, first_word, fold
 from smsgw.domain.routing import CATCH_ALL, conflicts
 from smsgw.errors import TextError
 from smsgw.settings import Configuration, ServiceSettings
@@ -92,16 +92,27 @@ def problems(configuration: Configuration) -> list[str]:
 
 
 def _service_problems(name: str, settings: ServiceSettings) -> list[str]:
+    shown = " ".join(MARKS)
     found = [
         f'keywords: "{keyword}" is not one word; allowed are single words, or "*" for all others'
         for keyword in settings.keywords
         if len(keyword.split()) != 1
     ]
     found += [
-        f'keywords: "{keyword}" matches no message: the quotes and stops around a word do not count'
+        f'keywords: "{keyword}" matches no message; allowed are letters and digits, with one of {shown} between two'
         for keyword in settings.keywords
-        if len(keyword.split()) == 1 and keyword != CATCH_ALL and first_word(keyword) != fold(keyword)
+        if len(keyword.split()) == 1 and keyword != CATCH_ALL and not _can_begin(keyword)
     ]
+    return found + _reply_problems(name, settings)
+
+
+def _can_begin(keyword: str) -> bool:
+    word = first_word(keyword)
+    return bool(word) and word == fold(keyword)
+
+
+def _reply_problems(name: str, settings: ServiceSettings) -> list[str]:
+    found: list[str] = []
     allowed = ", ".join(f"{{{placeholder}}}" for placeholder in replies.PLACEHOLDERS)
     for unknown in replies.unknown_placeholders(settings.reply):
         shown = unknown if unknown in "{}" and unknown else f"{{{unknown}}}"
