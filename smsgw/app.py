@@ -70,6 +70,7 @@ class App:
         self._stack = AsyncExitStack()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._broken = False
+        self._late: SmsgwError | None = None  # what went wrong after somebody had asked for the stop
 
     async def start(self) -> None:
         """Start everything; what was started is stopped again when something fails.
@@ -195,11 +196,15 @@ class App:
     def _end(self, error: SmsgwError) -> None:
         if not self._ended.done():
             self._ended.set_exception(error)
+        elif self._late is None and self._ended.exception() is None:
+            self._late = error
 
-    def request_stop(self) -> None:
-        """Ask the daemon to stop; `wait` returns then."""
-        if not self._ended.done():
-            self._ended.set_result(None)
+    def request_stop(self) -> bool:
+        """Ask the daemon to stop; `wait` returns then. False when it is on its way out already."""
+        if self._ended.done():
+            return False
+        self._ended.set_result(None)
+        return True
 
     async def wait(self) -> None:
         """Run until somebody asks for the stop.
@@ -218,11 +223,17 @@ class App:
             await asyncio.gather(*(link.stop(budget_s) for link in self.links.values()))
 
     async def stop(self) -> None:
-        """Stop everything in reverse order: the links first, the store last."""
+        """Stop everything in reverse order: the links first, the store last.
+
+        Raises:
+            SmsgwError: an incident that came after somebody had asked for the stop.
+        """
         self._systemd.stopping("finishing what is in flight")
         began_ms = self._clock.monotonic_ms()
         await self._stack.aclose()
         log.info("app.stopped", took_ms=self._clock.monotonic_ms() - began_ms)
+        if self._late is not None:
+            raise self._late
 
 
 def _catalog(configuration: Configuration) -> Catalog:

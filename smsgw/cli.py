@@ -35,6 +35,7 @@ from smsgw.store.opening import bring_up_to_date
 _DEFAULT_FILE = Path("/etc/smsgw/smsgw.toml")
 _TRY_AGAIN = 75  # EX_TEMPFAIL
 _FAILED = 70  # EX_SOFTWARE
+_ENDED_AT_ONCE = 1
 
 commands = typer.Typer(
     name="smsgw",
@@ -66,8 +67,12 @@ def _load(file: Path, more: Callable[[Configuration], list[str]] = lambda _: [])
 def _fail(error: SmsgwError) -> NoReturn:
     """Print one line for each problem, and exit with the error's own status."""
     for line in str(error).splitlines():
-        errors.print(f"smsgw: {line}", style="red" if errors.is_terminal else None, markup=False)
+        _tell(line)
     raise typer.Exit(getattr(error, "exit_status", _TRY_AGAIN if error.retry else _FAILED))
+
+
+def _tell(line: str, style: str = "red") -> None:
+    errors.print(f"smsgw: {line}", style=style if errors.is_terminal else None, markup=False)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -78,9 +83,21 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _stop_on_signals(app: App) -> None:
+    def stop() -> None:
+        if not app.request_stop():
+            _end_at_once()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, app.request_stop)
+        loop.add_signal_handler(number, stop)
+
+
+def _end_at_once() -> NoReturn:
+    """End as a power cut would, which the store is made for: whoever asks twice does not want to wait."""
+    _tell("told again to stop: ended at once; what was in flight is taken up at the next start")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(_ENDED_AT_ONCE)
 
 
 @commands.command()
@@ -114,7 +131,7 @@ def check(config: ConfigFile = _DEFAULT_FILE) -> None:
     """Read the settings and the password files, and name every mistake in them."""
     configuration = _load(config, lambda found: passwords.problems(found, Systemd()))
     for warning in settings.warnings(configuration):
-        errors.print(f"smsgw: warning: {warning}", style="yellow" if errors.is_terminal else None, markup=False)
+        _tell(f"warning: {warning}", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("service", "short code", "keywords", "sold at"):
         table.add_column(heading)
