@@ -44,6 +44,8 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     host: Host = "127.0.0.1"
     port: Port = 8081  # 0: any free port
+    max_connections: Annotated[int, Meta(ge=1, le=50_000)] = 500  # open at a time; more are told to come back
+    headers_timeout_s: Seconds = 15.0  # longest wait for a request on an open connection, to the end of its headers
     body_timeout_s: Seconds = 10.0  # longest wait for a request's body
     verify_timeout_s: Seconds = 5.0  # longest wait for the store before a visitor is told to try again
 

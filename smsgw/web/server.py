@@ -1,8 +1,10 @@
 """The HTTP server: routes and limits, from its start on a port to its end."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,14 @@ from smsgw.flows.access import Verifier
 from smsgw.flows.ports import Catalog
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
-from smsgw.web.guard import guard
+from smsgw.web.connection import Connection, Refusal
+from smsgw.web.guard import guard, page_of
 from smsgw.web.verify import Verify
 
 log = get_logger(__name__)
 
 _HERE = Path(__file__).parent
 _BODY_BYTES = 16 * 1024  # a code and a merchant's own fields; an address with them in it may be as long
-_KEEPALIVE_S = 15.0
 _PORT_TAKEN = 69  # EX_UNAVAILABLE
 
 
@@ -62,15 +64,11 @@ class Server:
     """A running server."""
 
     def __init__(self, app: web.Application, settings: Web) -> None:
+        self._app = app
         self._settings = settings
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_Discreet("aiohttp.server"),
-            keepalive_timeout=_KEEPALIVE_S,
-            shutdown_timeout=3.0,
-            max_line_size=_BODY_BYTES,
-        )
+        self._runner = web.AppRunner(app, shutdown_timeout=3.0)
+        self._listener: asyncio.Server | None = None
+        self._full = False
         self.port = 0
 
     async def start(self) -> None:
@@ -80,16 +78,35 @@ class Server:
             StartError: the port is taken, or the address is not this machine's.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        host, port = self._settings.host, self._settings.port
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(self._accept, host, port, backlog=128)
         except OSError as error:
-            where = f"{self._settings.host}:{self._settings.port}"
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)  # below 0: a name's fault
-            raise StartError(f"web.host, web.port: cannot listen on {where}: {why}", _PORT_TAKEN) from None
-        self.port = self._runner.addresses[0][1]
-        log.info("web.listening", host=self._settings.host, port=self.port)
+            raise StartError(f"web.host, web.port: cannot listen on {host}:{port}: {why}", _PORT_TAKEN) from None
+        self.port = self._listener.sockets[0].getsockname()[1]
+        log.info("web.listening", host=host, port=self.port)
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        assert server is not None
+        full = len(server.connections) >= self._settings.max_connections
+        if full and not self._full:
+            log.warning("web.full", connections=self._settings.max_connections)
+        self._full = full
+        if full:
+            return Refusal(page_of(self._app, 503))
+        return Connection(
+            server,
+            partial(page_of, self._app),
+            access_log=None,
+            logger=_Discreet("aiohttp.server"),
+            keepalive_timeout=self._settings.headers_timeout_s,
+            max_line_size=_BODY_BYTES,
+        )
 
     async def stop(self) -> None:
         """Answer what has been asked, then close."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
