@@ -32,7 +32,7 @@ from smsgw.links.link import Link
 from smsgw.settings import Configuration
 from smsgw.store import database as seam, migrate
 from smsgw.store.opening import MIGRATIONS, open_database
-from smsgw.web.server import Server, create
+from smsgw.web.server import Look, Server, create
 
 log = get_logger(__name__)
 
@@ -49,6 +49,7 @@ class App:
         clock: the machine's, or a test's.
         random_bytes: from a cryptographic generator.
         chance: 0 ≤ x < 1, for jitter.
+        look: of the plain pages that visitors may meet at the verify address.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class App:
         clock: Clock | None = None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         chance: Callable[[], float] = random.random,
+        look: Look | None = None,
     ) -> None:
         self.links: dict[str, Link] = {}
         self.verify_port = 0
@@ -67,6 +69,7 @@ class App:
         self._clock = clock or SystemClock()
         self._random_bytes = RandomPool(random_bytes).take
         self._chance = chance
+        self._look = look
         self._stack = AsyncExitStack()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._broken = False
@@ -108,7 +111,8 @@ class App:
         stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports)
         stack.push_async_callback(verifier.close)
-        server = Server(create(configuration.main.web, verifier, sold, self._healthy), configuration.main.web)
+        settings_of_web = configuration.main.web
+        server = Server(create(settings_of_web, verifier, sold, self._healthy, self._look), settings_of_web)
         stack.push_async_callback(server.stop)
         await server.start()
         self.verify_port = server.port

@@ -27,9 +27,9 @@ from smsgw.kit import logs, passwords
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration
+from smsgw.simulator.console import Conversation
 from smsgw.simulator.load import LoadPlan
 from smsgw.simulator.smsc import Smsc, SmscSettings
-from smsgw.simulator.submissions import SubmittedMessage
 from smsgw.store.opening import bring_up_to_date
 
 _DEFAULT_FILE = Path("/etc/smsgw/smsgw.toml")
@@ -186,31 +186,35 @@ async def _demo(places: Places) -> None:
 @commands.command()
 def simulate(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where the SMSC listens; 0: any free port.")] = 2775,
-    system_id: Annotated[str, typer.Option(help="What the gateway must bind as.")] = "smsgw",
-    password: Annotated[str, typer.Option(help="And with.", envvar="SMSGW_SIMULATOR_PASSWORD")] = "secret",  # noqa: S107 - a simulator's, told to everybody
+    system_id: Annotated[str, typer.Option(help="The system_id that the gateway must bind with.")] = "smsgw",
+    password: Annotated[
+        str, typer.Option(help="The password that it must bind with.", envvar="SMSGW_SIMULATOR_PASSWORD")
+    ] = "secret",  # noqa: S107 - a simulator's, told to everybody
 ) -> None:
-    """Be an operator's SMSC: lines "FROM TO TEXT" from standard input are delivered, what is submitted is printed."""
+    """Be an operator's SMSC on this machine, to try a gateway by hand.
+
+    Type an SMS in one line, FROM TO TEXT, such as: 359888123456 1234 SUN
+
+    It is delivered to the gateway that is bound, or to the next one that binds. What the gateway says to it and what it
+    sends to subscribers is printed.
+    """
     logs.configure("auto", "warning")
     _run(_simulate(SmscSettings(port=port, system_id=system_id, password=password)))
 
 
 async def _simulate(wanted: SmscSettings) -> None:
     smsc = Smsc(wanted)
-    smsc.on_mt = _show_mt
-    smsc.on_binds = lambda binds: screen.print(
-        f"bound: {', '.join(f'{bind.system_id} ({bind.kind})' for bind in binds) or 'nobody'}", markup=False
-    )
+    conversation = Conversation(smsc, lambda line: screen.print(line, markup=False))
     port = await smsc.start()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    screen.print(f"SMSC on 127.0.0.1:{port}, system_id {wanted.system_id}. Type: FROM TO TEXT", markup=False)
+    conversation.greet(port)
     try:
-        loop.add_reader(sys.stdin, _read_lines, smsc, loop, [])
+        loop.add_reader(sys.stdin, _read_keyboard, conversation, loop)
     except (OSError, ValueError):  # a file or nothing at all: it is all there at once
-        for line in sys.stdin:
-            _deliver_line(smsc, line)
+        conversation.typed(sys.stdin.buffer.read() + b"\n")
     try:
         await ended.wait()
     finally:
@@ -218,37 +222,11 @@ async def _simulate(wanted: SmscSettings) -> None:
         await smsc.stop()
 
 
-def _read_lines(smsc: Smsc, loop: asyncio.AbstractEventLoop, begun: list[bytes]) -> None:
-    """Deliver each whole line that has been typed; what is begun waits for its end."""
+def _read_keyboard(conversation: Conversation, loop: asyncio.AbstractEventLoop) -> None:
     typed = os.read(sys.stdin.fileno(), 65_536)
+    conversation.typed(typed or b"\n")  # the last line may lack its end
     if not typed:
         loop.remove_reader(sys.stdin)
-        return
-    *lines, rest = (b"".join(begun) + typed).split(b"\n")
-    begun[:] = [rest]
-    for line in lines:
-        _deliver_line(smsc, line.decode(errors="replace"))
-
-
-def _deliver_line(smsc: Smsc, line: str) -> None:
-    words = line.split(maxsplit=2)
-    if len(words) < 2:  # noqa: PLR2004 - a source and a destination
-        screen.print("that is not a message; type for example: 359888123456 1234 SUN", markup=False)
-        return
-    source, destination, *text = words
-    try:
-        answer = smsc.deliver(source, destination, text[0] if text else "")
-    except SmsgwError as error:
-        screen.print(f"not sent: {error}", markup=False)
-        return
-    answer.add_done_callback(
-        lambda done: None if done.cancelled() else screen.print(f"→ gateway answered {done.result():#010x}")
-    )
-
-
-def _show_mt(message: SubmittedMessage) -> None:
-    text = "(not text)" if message.text is None else message.text
-    screen.print(f"← {message.source} to {message.destination}: {text}", markup=False)
 
 
 @commands.command()

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from msgspec import Struct
 
 from smsgw.errors import StartError
 from smsgw.flows.access import Verifier
@@ -28,15 +29,24 @@ _BODY_BYTES = 16 * 1024  # a code and a merchant's own fields; an address with t
 _PORT_TAKEN = 69  # EX_UNAVAILABLE
 
 
-def create(settings: Web, verifier: Verifier, catalog: Catalog, healthy: Callable[[], bool]) -> web.Application:
+class Look(Struct, frozen=True, kw_only=True):
+    """How the plain pages look."""
+
+    templates: Path = _HERE / "templates"  # with a message.html, which is given a title and a text
+    static: Path = _HERE / "static"  # served as /static, for the templates
+    words: dict[str, str] = {}  # what the templates are given beside those
+
+
+def create(
+    settings: Web, verifier: Verifier, catalog: Catalog, healthy: Callable[[], bool], look: Look | None = None
+) -> web.Application:
     """Build the application."""
+    look = look or Look()
     app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES)
-    aiohttp_jinja2.setup(
-        app,
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
+    pages = aiohttp_jinja2.setup(
+        app, loader=jinja2.FileSystemLoader(look.templates), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    pages.globals.update(look.words)
     verify = Verify(
         verifier, catalog, body_timeout_s=settings.body_timeout_s, verify_timeout_s=settings.verify_timeout_s
     )
@@ -48,7 +58,7 @@ def create(settings: Web, verifier: Verifier, catalog: Catalog, healthy: Callabl
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
-    app.router.add_static("/static", _HERE / "static")
+    app.router.add_static("/static", look.static)
     return app
 
 
