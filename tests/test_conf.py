@@ -79,6 +79,8 @@ def test_what_is_commented_out_is_the_default(name: str, kind: type[Struct]) -> 
     assert commented, "a file without comments would prove nothing"
     lies = {key: value for key, value in told.items() if key in commented and value != known[key]}
     assert lies.keys() <= EXAMPLES, lies
+    called = re.findall(r"^#([a-z_]+) = .*# EXAMPLE \(default: ", text, flags=re.MULTILINE)
+    assert sorted(called) == sorted(key.rpartition(".")[2] for key in lies), "an example is called one"
 
 
 @pytest.mark.parametrize(("name", "kind"), FILES.items())
