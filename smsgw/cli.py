@@ -195,8 +195,9 @@ def simulate(
 
     Type an SMS in one line, FROM TO TEXT, such as: 359888123456 1234 SUN
 
-    It is delivered to the gateway that is bound, or to the next one that binds. What the gateway says to it and what it
-    sends to subscribers is printed.
+    It goes to the gateway that is bound, or to the next one that binds.
+
+    What the gateway answers, and what it sends to subscribers, is printed.
     """
     logs.configure("auto", "warning")
     _run(_simulate(SmscSettings(port=port, system_id=system_id, password=password)))

@@ -109,8 +109,7 @@ def test_a_missing_main_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_place_of_a_file_is_not_read(folder: Path) -> None:
     (folder / "links" / "south.toml").mkdir()
-    [problem] = problems(folder)
-    assert problem.startswith("links/south.toml: cannot be read: ")
+    assert problems(folder) == ["links/south.toml: cannot be read: Is a directory"]
 
 
 def test_a_file_in_the_place_of_a_folder_is_not_read(tmp_path: Path) -> None:
@@ -376,6 +375,15 @@ def test_what_is_wrong_by_itself_is_told_once_and_makes_nothing_else_wrong(folde
         load(folder / "smsgw.toml", environment={}, check=catalog.problems)
     [problem] = caught.value.problems
     assert problem.startswith(f"{folder / 'services' / 'sun.toml'}: {wrong}: a table is not allowed; allowed are ")
+
+
+@pytest.mark.parametrize(("wrong", "others", "room"), [("max_parts", "", 8 + 4), ("length", "max_parts = 10\n", 4 + 4)])
+def test_an_answer_that_may_fit_is_not_said_to_be_too_long(folder: Path, wrong: str, others: str, room: int) -> None:
+    long = SERVICE.replace("{code}", "x" * (153 * 10 - room) + "{code}")
+    write(folder, {"services/sun.toml": f"{wrong} = 0\n{others}{long}"})
+    with pytest.raises(SettingsError) as caught:
+        load(folder / "smsgw.toml", environment={}, check=catalog.problems)
+    assert [problem.split(": ")[1] for problem in caught.value.problems] == [wrong]
 
 
 @pytest.mark.parametrize("line", ["short_code = 1", 'short_code = "1"\nlinks = 1'])

@@ -38,13 +38,12 @@ def _read(configuration: Configuration, systemd: Systemd) -> tuple[dict[str, str
             octets, mode = file.read_bytes(), file.stat().st_mode
         except (OSError, ValueError) as error:  # a name with NUL is a ValueError
             reason = f"{file}: {(error.strerror if isinstance(error, OSError) else None) or error}"
-            told = f"{reason}; write the operator's password into this file, chmod 600"
+            told = [f"{reason}; write the operator's password into this file, chmod 600"]
         else:
             password = octets.strip()
-            told = _complaint(file, password, mode)
+            told = _complaints(file, password, mode)
             passwords[name] = password.decode("ascii", errors="replace")
-        if told:
-            found.append(f"{folder / f'{name}.toml'}: password_file: {told}")
+        found += [f"{folder / f'{name}.toml'}: password_file: {complaint}" for complaint in told]
     return passwords, found
 
 
@@ -54,12 +53,13 @@ def _file(folder: Path, link: LinkSettings, systemd: Systemd) -> Path:
     return (systemd.credential(wanted) if plain else None) or folder / wanted
 
 
-def _complaint(file: Path, password: bytes, mode: int) -> str:
-    """Return what is wrong, without a word of the password; "" when nothing is."""
+def _complaints(file: Path, password: bytes, mode: int) -> list[str]:
+    """Return what is wrong, without a word of the password."""
+    found = []
     if mode & _EVERYBODY:
-        return f"{file}: everybody may read the password; run: chmod o= {file}"
+        found.append(f"{file}: everybody may read the password; run: chmod o= {file}")
     if not password:
-        return f"{file}: is empty; write the operator's password into it"
-    if len(password) > _LONGEST or not (password.isascii() and password.decode().isprintable()):
-        return f"{file}: not a password that SMPP can carry; allowed are 1 to {_LONGEST} characters of ASCII"
-    return ""
+        found.append(f"{file}: is empty; write the operator's password into it")
+    elif len(password) > _LONGEST or not (password.isascii() and password.decode().isprintable()):
+        found.append(f"{file}: not a password that SMPP can carry; allowed are 1 to {_LONGEST} characters of ASCII")
+    return found

@@ -251,7 +251,9 @@ def _read(file: Path, kind: type[S], problems: list[str]) -> S | None:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         problems.append(f"{file}: no such file")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        problems.append(f"{file}: cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
         problems.append(f"{file}: cannot be read: {error}")
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{file}: not TOML: {error}")

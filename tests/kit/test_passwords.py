@@ -83,6 +83,11 @@ def test_a_file_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, file
     assert problem.endswith(f": {reason}; write the operator's password into this file, chmod 600")
 
 
+def test_all_that_is_wrong_with_one_is_told_at_once(tmp_path: Path, file: Path) -> None:
+    write(file, b"9 letters", 0o644)
+    assert len(found(tmp_path, north=file.name)) == 2
+
+
 def test_all_are_told_at_once(tmp_path: Path, file: Path) -> None:
     wrong = configuration(tmp_path, north=file.name, south="missing", west="missing")
     with pytest.raises(SettingsError) as caught:
