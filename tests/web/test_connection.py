@@ -1,6 +1,7 @@
 """A connection: its waits have ends, its number has one too, and what the library answers by itself looks like ours."""
 
 import asyncio
+import io
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -130,7 +131,7 @@ async def test_a_visitor_who_reads_late_gets_everything(sqlite: Engine, monkeypa
 # --- how many -------------------------------------------------------------------------------------------------------
 
 
-async def test_more_than_so_many_are_told_to_come_back(sqlite: Engine) -> None:
+async def test_more_than_so_many_are_told_to_come_back(sqlite: Engine, log: io.StringIO) -> None:
     async with site(sqlite, Web(port=0, max_connections=2)) as here:
         async with visit(here) as first, visit(here) as second:
             for reader, writer in (first, second):
@@ -141,6 +142,8 @@ async def test_more_than_so_many_are_told_to_come_back(sqlite: Engine) -> None:
             assert headers_of(answer).items() >= {**HEADERS, "Retry-After": "30", "Connection": "close"}.items()
             assert PAGES[503][1].replace("'", "&#39;").encode() in answer
             assert int(headers_of(answer)["Content-Length"]) == len(answer.partition(b"\r\n\r\n")[2])
+            assert (await here.raw()).startswith(b"HTTP/1.1 503 ")
+            assert log.getvalue().count("web.full") == 1, "each time that it becomes full"
             reader, writer = first
             writer.write(ASK)
             assert b"ok" in await reader.readuntil(b"}"), "those who are there are served"
