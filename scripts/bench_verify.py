@@ -7,12 +7,14 @@ signed token. Beside them stand as many other codes as ``--rows`` says.
 import asyncio
 import contextlib
 import secrets
+import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -119,8 +121,6 @@ def _bare() -> Iterator[None]:
 
 
 def _wait_for(port: int) -> None:
-    import socket
-
     for _ in range(300):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
@@ -163,8 +163,6 @@ def _fill(folder: Path, rows: int) -> list[str]:
 
 
 def _toml(text: str) -> dict[str, object]:
-    import tomllib
-
     return tomllib.loads(text)
 
 
@@ -180,7 +178,7 @@ class _Visitor(asyncio.Protocol):
         self._asked = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self.transport = transport
         if not self._paced:
             self.ask()
 
@@ -188,7 +186,7 @@ class _Visitor(asyncio.Protocol):
         self.free = False
         self._asked = time.perf_counter()
         path = quote(next(self._paths), safe="/?&=")
-        self._transport.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())  # type: ignore[attr-defined]
+        self.transport.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
         self._read += data
@@ -231,5 +229,5 @@ async def _load(port: int, paths: list[str], pace: int) -> tuple[float, list[flo
     took = time.perf_counter() - began
     count = len(latencies)
     for visitor in visitors:
-        visitor._transport.close()
+        visitor.transport.close()
     return count / took, latencies[:]

@@ -25,18 +25,18 @@ from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.lock import only_one
 from smsgw.kit.logs import get_logger
+from smsgw.kit.passwords import read_passwords
 from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
 from smsgw.kit.tasks import Incident, Supervisor
 from smsgw.links.link import Link
-from smsgw.settings import Configuration, LinkSettings
+from smsgw.settings import Configuration
 from smsgw.store import database as seam, migrate
 from smsgw.store.opening import MIGRATIONS, open_database
-from smsgw.web.server import Desks, Server, create
+from smsgw.web.server import Desks, Look, Server, create
 
 log = get_logger(__name__)
 
-_LONGEST_PASSWORD: Final = 8  # SMPP 3.4 §5.2.2, without its NUL
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _INTERNAL: Final = 70  # EX_SOFTWARE
 
@@ -50,6 +50,7 @@ class App:
         clock: the machine's, or a test's.
         random_bytes: from a cryptographic generator.
         chance: 0 ≤ x < 1, for jitter.
+        look: of the plain pages that visitors may meet at the verify address.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class App:
         clock: Clock | None = None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         chance: Callable[[], float] = random.random,
+        look: Look | None = None,
     ) -> None:
         self.links: dict[str, Link] = {}
         self.verify_port = 0
@@ -68,9 +70,11 @@ class App:
         self._clock = clock or SystemClock()
         self._random_bytes = RandomPool(random_bytes).take
         self._chance = chance
+        self._look = look
         self._stack = AsyncExitStack()
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._broken = False
+        self._late: SmsgwError | None = None  # what went wrong after somebody had asked for the stop
 
     async def start(self) -> None:
         """Start everything; what was started is stopped again when something fails.
@@ -90,7 +94,7 @@ class App:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
-        passwords = {name: self._password(name, link) for name, link in configuration.links.items()}
+        passwords = read_passwords(configuration, self._systemd)
         if configuration.main.store.engine == "sqlite" and configuration.state_dir.is_dir():
             stack.enter_context(only_one(configuration.state_dir / f"{configuration.main.store.path}.lock"))
         database = await open_database(configuration, on_broken=self._on_broken)
@@ -111,7 +115,8 @@ class App:
         returns = Returns(ports)
         await returns.refresh(sold.services)
         desks = Desks(verifier=verifier, returns=returns)
-        server = Server(create(configuration.main.web, desks, sold, self._healthy), configuration.main.web)
+        settings_of_web = configuration.main.web
+        server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)
         stack.push_async_callback(server.stop)
         await server.start()
         self.verify_port = server.port
@@ -121,23 +126,6 @@ class App:
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver))
         supervisor.start("watchdog", self._watch)
-
-    def _password(self, name: str, settings: LinkSettings) -> str:
-        wanted = settings.password_file
-        plain = "/" not in wanted and wanted not in {"", ".", ".."}
-        credential = self._systemd.credential(wanted) if plain else None
-        file = credential or self._configuration.file.parent / "links" / wanted
-        try:
-            password = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            where = self._configuration.file.parent / "links" / f"{name}.toml"
-            raise SettingsError([f"{where}: password_file: {file} cannot be read: {error}"]) from None
-        if not password.isascii() or len(password) > _LONGEST_PASSWORD:
-            where = self._configuration.file.parent / "links" / f"{name}.toml"
-            raise SettingsError(
-                [f"{where}: password_file: the password must be at most 8 ASCII characters, as in SMPP"]
-            )
-        return password
 
     async def _ports(self, database: seam.Database) -> Ports:
         main = self._configuration.main
@@ -216,11 +204,15 @@ class App:
     def _end(self, error: SmsgwError) -> None:
         if not self._ended.done():
             self._ended.set_exception(error)
+        elif self._late is None and self._ended.exception() is None:
+            self._late = error
 
-    def request_stop(self) -> None:
-        """Ask the daemon to stop; `wait` returns then."""
-        if not self._ended.done():
-            self._ended.set_result(None)
+    def request_stop(self) -> bool:
+        """Ask the daemon to stop; `wait` returns then. False when it is on its way out already."""
+        if self._ended.done():
+            return False
+        self._ended.set_result(None)
+        return True
 
     async def wait(self) -> None:
         """Run until somebody asks for the stop.
@@ -239,11 +231,17 @@ class App:
             await asyncio.gather(*(link.stop(budget_s) for link in self.links.values()))
 
     async def stop(self) -> None:
-        """Stop everything in reverse order: the links first, the store last."""
+        """Stop everything in reverse order: the links first, the store last.
+
+        Raises:
+            SmsgwError: an incident that came after somebody had asked for the stop.
+        """
         self._systemd.stopping("finishing what is in flight")
         began_ms = self._clock.monotonic_ms()
         await self._stack.aclose()
         log.info("app.stopped", took_ms=self._clock.monotonic_ms() - began_ms)
+        if self._late is not None:
+            raise self._late
 
 
 def _catalog(configuration: Configuration) -> Catalog:

@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -23,18 +23,19 @@ from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
 from smsgw.domain import catalog
 from smsgw.errors import SettingsError, SmsgwError
-from smsgw.kit import logs
+from smsgw.kit import logs, passwords
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration
+from smsgw.simulator.console import Conversation
 from smsgw.simulator.load import LoadPlan
 from smsgw.simulator.smsc import Smsc, SmscSettings
-from smsgw.simulator.submissions import SubmittedMessage
 from smsgw.store.opening import bring_up_to_date
 
 _DEFAULT_FILE = Path("/etc/smsgw/smsgw.toml")
 _TRY_AGAIN = 75  # EX_TEMPFAIL
 _FAILED = 70  # EX_SOFTWARE
+_ENDED_AT_ONCE = 1
 
 commands = typer.Typer(
     name="smsgw",
@@ -56,9 +57,9 @@ def main() -> None:
     commands()
 
 
-def _load(file: Path) -> Configuration:
+def _load(file: Path, more: Callable[[Configuration], list[str]] = lambda _: []) -> Configuration:
     try:
-        return settings.load(file, environment=os.environ, check=catalog.problems)
+        return settings.load(file, environment=os.environ, check=lambda found: catalog.problems(found) + more(found))
     except SettingsError as error:
         _fail(error)
 
@@ -66,8 +67,12 @@ def _load(file: Path) -> Configuration:
 def _fail(error: SmsgwError) -> NoReturn:
     """Print one line for each problem, and exit with the error's own status."""
     for line in str(error).splitlines():
-        errors.print(f"smsgw: {line}", style="red" if errors.is_terminal else None, markup=False)
+        _tell(line)
     raise typer.Exit(getattr(error, "exit_status", _TRY_AGAIN if error.retry else _FAILED))
+
+
+def _tell(line: str, style: str = "red") -> None:
+    errors.print(f"smsgw: {line}", style=style if errors.is_terminal else None, markup=False)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -78,9 +83,21 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _stop_on_signals(app: App) -> None:
+    def stop() -> None:
+        if not app.request_stop():
+            _end_at_once()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, app.request_stop)
+        loop.add_signal_handler(number, stop)
+
+
+def _end_at_once() -> NoReturn:
+    """End as a power cut would, which the store is made for: whoever asks twice does not want to wait."""
+    _tell("told again to stop: ended at once; what was in flight is taken up at the next start")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(_ENDED_AT_ONCE)
 
 
 @commands.command()
@@ -111,8 +128,10 @@ async def _serve(configuration: Configuration) -> None:
 
 @commands.command()
 def check(config: ConfigFile = _DEFAULT_FILE) -> None:
-    """Read the settings and name every mistake in them."""
-    configuration = _load(config)
+    """Read the settings and the password files, and name every mistake in them."""
+    configuration = _load(config, lambda found: passwords.problems(found, Systemd()))
+    for warning in settings.warnings(configuration):
+        _tell(f"warning: {warning}", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("service", "short code", "keywords", "sold at"):
         table.add_column(heading)
@@ -167,31 +186,36 @@ async def _demo(places: Places) -> None:
 @commands.command()
 def simulate(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where the SMSC listens; 0: any free port.")] = 2775,
-    system_id: Annotated[str, typer.Option(help="What the gateway must bind as.")] = "smsgw",
-    password: Annotated[str, typer.Option(help="And with.", envvar="SMSGW_SIMULATOR_PASSWORD")] = "secret",  # noqa: S107 - a simulator's, told to everybody
+    system_id: Annotated[str, typer.Option(help="The system_id that the gateway must bind with.")] = "smsgw",
+    password: Annotated[
+        str, typer.Option(help="The password that it must bind with.", envvar="SMSGW_SIMULATOR_PASSWORD")
+    ] = "secret",  # noqa: S107 - a simulator's, told to everybody
 ) -> None:
-    """Be an operator's SMSC: lines "FROM TO TEXT" from standard input are delivered, what is submitted is printed."""
+    """Be an operator's SMSC on this machine, to try a gateway by hand.
+
+    Type an SMS in one line, FROM TO TEXT, such as: 359888123456 1234 SUN
+
+    It goes to the gateway that is bound, or to the next one that binds.
+
+    What the gateway answers, and what it sends to subscribers, is printed.
+    """
     logs.configure("auto", "warning")
     _run(_simulate(SmscSettings(port=port, system_id=system_id, password=password)))
 
 
 async def _simulate(wanted: SmscSettings) -> None:
     smsc = Smsc(wanted)
-    smsc.on_mt = _show_mt
-    smsc.on_binds = lambda binds: screen.print(
-        f"bound: {', '.join(f'{bind.system_id} ({bind.kind})' for bind in binds) or 'nobody'}", markup=False
-    )
+    conversation = Conversation(smsc, lambda line: screen.print(line, markup=False))
     port = await smsc.start()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    screen.print(f"SMSC on 127.0.0.1:{port}, system_id {wanted.system_id}. Type: FROM TO TEXT", markup=False)
+    conversation.greet(port)
     try:
-        loop.add_reader(sys.stdin, _read_lines, smsc, loop, [])
+        loop.add_reader(sys.stdin, _read_keyboard, conversation, loop)
     except (OSError, ValueError):  # a file or nothing at all: it is all there at once
-        for line in sys.stdin:
-            _deliver_line(smsc, line)
+        conversation.typed(sys.stdin.buffer.read() + b"\n")
     try:
         await ended.wait()
     finally:
@@ -199,37 +223,11 @@ async def _simulate(wanted: SmscSettings) -> None:
         await smsc.stop()
 
 
-def _read_lines(smsc: Smsc, loop: asyncio.AbstractEventLoop, begun: list[bytes]) -> None:
-    """Deliver each whole line that has been typed; what is begun waits for its end."""
+def _read_keyboard(conversation: Conversation, loop: asyncio.AbstractEventLoop) -> None:
     typed = os.read(sys.stdin.fileno(), 65_536)
+    conversation.typed(typed or b"\n")  # the last line may lack its end
     if not typed:
         loop.remove_reader(sys.stdin)
-        return
-    *lines, rest = (b"".join(begun) + typed).split(b"\n")
-    begun[:] = [rest]
-    for line in lines:
-        _deliver_line(smsc, line.decode(errors="replace"))
-
-
-def _deliver_line(smsc: Smsc, line: str) -> None:
-    words = line.split(maxsplit=2)
-    if len(words) < 2:  # noqa: PLR2004 - a source and a destination
-        screen.print("that is not a message; type for example: 359888123456 1234 SUN", markup=False)
-        return
-    source, destination, *text = words
-    try:
-        answer = smsc.deliver(source, destination, text[0] if text else "")
-    except SmsgwError as error:
-        screen.print(f"not sent: {error}", markup=False)
-        return
-    answer.add_done_callback(
-        lambda done: None if done.cancelled() else screen.print(f"→ gateway answered {done.result():#010x}")
-    )
-
-
-def _show_mt(message: SubmittedMessage) -> None:
-    text = "(not text)" if message.text is None else message.text
-    screen.print(f"← {message.source} to {message.destination}: {text}", markup=False)
 
 
 @commands.command()

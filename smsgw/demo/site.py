@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,16 +18,23 @@ from smsgw.demo.feed import Feed
 from smsgw.demo.phone import CODE_PATTERN, LISTENERS_LIMIT, TEXT_LIMIT, Phone, PhoneBusy, Phones
 from smsgw.demo.tap import Tap, TapBind
 from smsgw.kit.clock import Clock, SystemClock
+from smsgw.kit.logs import get_logger
 from smsgw.simulator.peer import Bind
 from smsgw.simulator.smsc import Smsc
 from smsgw.simulator.submissions import SubmittedMessage
 from smsgw.smpp.pdus import Pdu
+
+_HERE: Final = Path(__file__).parent
+TEMPLATES: Final = _HERE / "templates"
+STATIC: Final = _HERE / "static"
 
 COOKIE = "phone"
 BODY_LIMIT = 32 * 1024  # bytes; 1,600 characters that JSON escapes as surrogate pairs take 19,200
 BODY_TIMEOUT_S = 10
 RECONNECT_MS = 1000
 LOOK_S = 1  # whether the browser of an event stream is still there
+
+log = get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Feeds = dict[str, Feed[Any]]  # by the name of their events
@@ -80,7 +87,7 @@ def create_site(
     app[SITE] = Site(phones=phones, tap=tap, offer=offer)
     aiohttp_jinja2.setup(
         app,
-        loader=jinja2.PackageLoader("smsgw.demo"),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -89,7 +96,7 @@ def create_site(
         app.router.add_get(path, _page(f"{template}.html"))
     app.router.add_get("/phone/events", _events)
     app.router.add_post("/phone/messages", _send)
-    app.router.add_static("/static", str(files("smsgw.demo") / "static"))
+    app.router.add_static("/static", STATIC)
     app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(_hang_up)
     return app
@@ -236,6 +243,9 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         return _error(request, error)
+    except Exception as error:
+        log.error("demo.failed", path=request.path, exc_info=error)
+        return _error(request, web.HTTPInternalServerError())
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -254,9 +264,26 @@ def _error(request: web.Request, error: web.HTTPException) -> web.StreamResponse
     if request.path.startswith("/phone/"):
         problem = {"type": "about:blank", "title": error.reason, "status": error.status, "detail": error.text}
         return _json(problem, error.status, "application/problem+json")
+    if error.status < web.HTTPBadRequest.status_code:
+        raise error
     if error.status == web.HTTPNotFound.status_code:
-        return _show(request, "missing.html", error.status)
-    raise error
+        with suppress(web.HTTPServiceUnavailable):  # no phone is left to show beside it
+            return _show(request, "missing.html", error.status)
+    title, text = _TROUBLES.get(error.status, _TROUBLE)
+    context = {"title": title, "text": text, "home": "/"}
+    response = aiohttp_jinja2.render_template("message.html", request, context, status=error.status)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response
+
+
+_TROUBLE: Final = ("That did not work", "The demo can do nothing with this request.")
+_TROUBLES: Final = {
+    404: ("No path leads here", "This page does not exist."),
+    405: ("That did not work", "This page can only be looked at."),
+    500: ("Something went wrong", "The terminal where the demo runs may say more."),
+    503: ("Every phone is in use", "So many visitors are here that no phone is left. Please try again later."),
+}
 
 
 def _headers(offer: Offer) -> dict[str, str]:

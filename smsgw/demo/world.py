@@ -1,5 +1,6 @@
 """The demo, whole: a simulated operator, the real daemon on a SQLite file, and the page with the phone and the site."""
 
+import os
 import secrets
 import socket
 from contextlib import AsyncExitStack
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from smsgw import settings
 from smsgw.app import App
-from smsgw.demo.site import Offer, create_site
+from smsgw.demo.site import STATIC, TEMPLATES, Offer, create_site
 from smsgw.demo.throwaway import Occasion, write
 from smsgw.domain import catalog
 from smsgw.domain.codes import DIGITS, LETTERS
@@ -19,6 +20,7 @@ from smsgw.errors import StartError
 from smsgw.kit.clock import SystemClock
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.store.opening import bring_up_to_date
+from smsgw.web.server import Look
 
 SHORT_CODE: Final = "1234"
 KEYWORD: Final = "SUN"
@@ -29,6 +31,7 @@ REPLY: Final = "{service}: your code is {code}. It opens the forecast until {val
 LENGTH: Final = 8
 CODE_PATTERN: Final = rf"\b[{DIGITS}{LETTERS}]{{{LENGTH}}}\b"
 _PORT_TAKEN: Final = 69  # EX_UNAVAILABLE
+_CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 
 
 class Places(Struct, frozen=True, kw_only=True):
@@ -46,14 +49,17 @@ async def open_demo(places: Places, stack: AsyncExitStack) -> tuple[App, str]:
     Raises:
         SmsgwError: a port is taken, or the folder cannot be used.
     """
+    page = _free_port(places.host, places.port, "page", "--port")
+    verify = _free_port(places.host, places.verify_port, "verify address", "--verify-port")
+    if page == verify:
+        raise StartError(f"demo: the page and the verify address cannot both have port {page}", _PORT_TAKEN)
     password = secrets.token_urlsafe(6)
     smsc = Smsc(SmscSettings(host=places.host, password=password))
     smsc_port = await smsc.start()
     stack.push_async_callback(smsc.stop)
-    page = _free_port(places.host, places.port)
-    verify = _free_port(places.host, places.verify_port)
     site_url = f"http://{places.host}:{page}"
-    app = App(await _configuration(places, smsc_port, verify, password, site_url))
+    look = Look(templates=TEMPLATES, static=STATIC, words={"home": f"{site_url}/"})
+    app = App(await _configuration(places, smsc_port, verify, password, site_url), look=look)
     await app.start()
     stack.push_async_callback(app.stop)
     offer = Offer(
@@ -89,19 +95,30 @@ async def _configuration(
             )
         )
     except OSError as error:
-        raise StartError(f"{places.folder}: cannot be written: {error.strerror}", _PORT_TAKEN) from None
+        raise StartError(f"{places.folder}: cannot be written: {error.strerror}", _CANNOT_CREATE) from None
     configuration = settings.load(file, environment={}, check=catalog.problems)
     await bring_up_to_date(configuration, SystemClock().now_ms())
     return configuration
 
 
-def _free_port(host: str, port: int) -> int:
-    """Return the port, or a free one for 0: both sites must know each other's address before they start."""
-    if port:
-        return port
-    with socket.create_server((host, 0)) as probe:
-        free: int = probe.getsockname()[1]
+def _free_port(host: str, port: int, what: str, option: str) -> int:
+    """Return the port, or a free one for 0: both sites must know each other's address before they start.
+
+    Raises:
+        StartError: it is taken, or not for everybody.
+    """
+    try:
+        with socket.create_server((host, port)) as probe:
+            free: int = probe.getsockname()[1]
+    except OSError as error:
+        raise _no_port(host, port, what, option, error) from None
     return free
+
+
+def _no_port(host: str, port: int, what: str, option: str, error: OSError) -> StartError:
+    why = os.strerror(error.errno) if error.errno else str(error)
+    choice = f"choose another port with {option} PORT, or any free one with {option} 0"
+    return StartError(f"demo: the {what} cannot listen on {host}:{port}: {why}; {choice}", _PORT_TAKEN)
 
 
 async def _serve(site: web.Application, host: str, port: int, stack: AsyncExitStack) -> None:
@@ -110,7 +127,5 @@ async def _serve(site: web.Application, host: str, port: int, stack: AsyncExitSt
     stack.push_async_callback(runner.cleanup)
     try:
         await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise StartError(
-            f"demo: cannot listen on {host}:{port}: {error.strerror}; choose another one with --port", _PORT_TAKEN
-        ) from None
+    except OSError as error:  # somebody was quicker
+        raise _no_port(host, port, "page", "--port", error) from None

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from smsgw.domain import codes, replies, strength
 from smsgw.domain.addresses import is_network
-from smsgw.domain.keywords import first_word, fold
+from smsgw.domain.keywords import MARKS, first_word, fold
 from smsgw.domain.routing import CATCH_ALL, conflicts
 from smsgw.errors import TextError
 from smsgw.settings import Configuration, Guessing, ServiceSettings
@@ -108,6 +108,11 @@ def problems(configuration: Configuration) -> list[str]:
     for name, keyword, owner in conflicts(configuration.services, configuration.links):
         found.append(f'{folder / f"{name}.toml"}: keywords: "{keyword}" already belongs to service "{owner}"')
     found += _answer_problems(configuration)
+    found += [
+        f'{configuration.file}: web.proxies: "{text}" is no address and no network; allowed are such as "10.0.0.0/8"'
+        for text in configuration.main.web.proxies
+        if not is_network(text)
+    ]
     return found
 
 
@@ -115,6 +120,12 @@ def _service_problems(name: str, settings: ServiceSettings, guessing: Guessing) 
     found = []
     for setting, words in (("keywords", settings.keywords), ("again_keywords", settings.again_keywords)):
         found += [f"{setting}: {problem}" for word in words if (problem := _keyword_problem(word))]
+    found += _template_problems(name, settings)
+    return found + _weakness(settings, guessing) + _network_problems(settings)
+
+
+def _template_problems(name: str, settings: ServiceSettings) -> list[str]:
+    found: list[str] = []
     allowed = ", ".join(f"{{{placeholder}}}" for placeholder in replies.PLACEHOLDERS)
     for setting, template in (("reply", settings.reply), *(("instructions", text) for text in settings.instructions)):
         for unknown in replies.unknown_placeholders(template):
@@ -126,17 +137,16 @@ def _service_problems(name: str, settings: ServiceSettings, guessing: Guessing) 
         ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         found.append(f'time_zone: "{settings.time_zone}" is unknown; allowed are names such as "Europe/Kyiv"')
-    if found:
-        return found
-    return _reply_problems(_service(name, settings)) + _weakness(settings, guessing) + _network_problems(settings)
+    return found or _reply_problems(_service(name, settings))
 
 
 def _keyword_problem(keyword: str) -> str:
     if len(keyword.split()) != 1:
         return f'"{keyword}" is not one word; allowed are single words, or "*" for all others'
-    if keyword != CATCH_ALL and first_word(keyword) != fold(keyword):
-        return f'"{keyword}" matches no message: the quotes and stops around a word do not count'
-    return ""
+    if keyword == CATCH_ALL or ((word := first_word(keyword)) and word == fold(keyword)):
+        return ""
+    shown = " ".join(MARKS)
+    return f'"{keyword}" matches no message; allowed are letters and digits, with one of {shown} between two'
 
 
 def _reply_problems(service: Service) -> list[str]:

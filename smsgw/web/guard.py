@@ -49,8 +49,14 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def page(request: web.Request, status: int) -> web.Response:
     """Return the plain page of an HTTP status."""
+    return page_of(request.app, status)
+
+
+def page_of(app: web.Application, status: int) -> web.Response:
+    """Return the plain page of an HTTP status where there is no request, or none that can be trusted."""
     title, text = PAGES.get(status, PAGES[400])
-    response = aiohttp_jinja2.render_template("message.html", request, {"title": title, "text": text}, status=status)
+    html = aiohttp_jinja2.get_env(app).get_template("message.html").render(title=title, text=text)
+    response = web.Response(text=html, content_type="text/html", charset="utf-8", status=status)
     if status == 503:  # noqa: PLR2004 - service unavailable
         response.headers["Retry-After"] = "30"
     return response

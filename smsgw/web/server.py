@@ -1,8 +1,10 @@
 """The HTTP server: routes and limits, from its start on a port to its end."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +20,14 @@ from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
-from smsgw.web.guard import guard
+from smsgw.web.connection import Connection, Refusal
+from smsgw.web.guard import guard, page_of
 from smsgw.web.verify import Limits, Verify
 
 log = get_logger(__name__)
 
 _HERE = Path(__file__).parent
 _BODY_BYTES = 16 * 1024  # a code and a merchant's own fields; an address with them in it may be as long
-_KEEPALIVE_S = 15.0
 _PORT_TAKEN = 69  # EX_UNAVAILABLE
 
 
@@ -36,15 +38,24 @@ class Desks(Struct, frozen=True, kw_only=True):
     returns: Returns
 
 
-def create(settings: Web, desks: Desks, catalog: Catalog, healthy: Callable[[], bool]) -> web.Application:
+class Look(Struct, frozen=True, kw_only=True):
+    """How the plain pages look."""
+
+    templates: Path = _HERE / "templates"  # with a message.html, which is given a title and a text
+    static: Path = _HERE / "static"  # served as /static, for the templates
+    words: dict[str, str] = {}  # what the templates are given beside those
+
+
+def create(
+    settings: Web, desks: Desks, catalog: Catalog, healthy: Callable[[], bool], look: Look | None = None
+) -> web.Application:
     """Build the application."""
+    look = look or Look()
     app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES)
-    aiohttp_jinja2.setup(
-        app,
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
+    pages = aiohttp_jinja2.setup(
+        app, loader=jinja2.FileSystemLoader(look.templates), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    pages.globals.update(look.words)
     limits = Limits(
         body_timeout_s=settings.body_timeout_s,
         verify_timeout_s=settings.verify_timeout_s,
@@ -59,7 +70,7 @@ def create(settings: Web, desks: Desks, catalog: Catalog, healthy: Callable[[], 
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
-    app.router.add_static("/static", _HERE / "static")
+    app.router.add_static("/static", look.static)
     return app
 
 
@@ -75,15 +86,11 @@ class Server:
     """A running server."""
 
     def __init__(self, app: web.Application, settings: Web) -> None:
+        self._app = app
         self._settings = settings
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_Discreet("aiohttp.server"),
-            keepalive_timeout=_KEEPALIVE_S,
-            shutdown_timeout=3.0,
-            max_line_size=_BODY_BYTES,
-        )
+        self._runner = web.AppRunner(app, shutdown_timeout=3.0)
+        self._listener: asyncio.Server | None = None
+        self._full = False
         self.port = 0
 
     async def start(self) -> None:
@@ -93,16 +100,35 @@ class Server:
             StartError: the port is taken, or the address is not this machine's.
         """
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        host, port = self._settings.host, self._settings.port
         try:
-            await site.start()
+            self._listener = await asyncio.get_running_loop().create_server(self._accept, host, port, backlog=128)
         except OSError as error:
-            where = f"{self._settings.host}:{self._settings.port}"
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)  # below 0: a name's fault
-            raise StartError(f"web.host, web.port: cannot listen on {where}: {why}", _PORT_TAKEN) from None
-        self.port = self._runner.addresses[0][1]
-        log.info("web.listening", host=self._settings.host, port=self.port)
+            raise StartError(f"web.host, web.port: cannot listen on {host}:{port}: {why}", _PORT_TAKEN) from None
+        self.port = self._listener.sockets[0].getsockname()[1]
+        log.info("web.listening", host=host, port=self.port)
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        assert server is not None
+        full = len(server.connections) >= self._settings.max_connections
+        if full and not self._full:
+            log.warning("web.full", connections=self._settings.max_connections)
+        self._full = full
+        if full:
+            return Refusal(page_of(self._app, 503))
+        return Connection(
+            server,
+            partial(page_of, self._app),
+            access_log=None,
+            logger=_Discreet("aiohttp.server"),
+            keepalive_timeout=self._settings.headers_timeout_s,
+            max_line_size=_BODY_BYTES,
+        )
 
     async def stop(self) -> None:
         """Answer what has been asked, then close."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()

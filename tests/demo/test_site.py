@@ -124,6 +124,8 @@ async def test_a_page_that_does_not_exist_says_so_in_the_sites_own_look() -> Non
             assert "No path leads here" in await response.text()
         async with session.post("/paid") as response:
             assert response.status == 405
+            assert "GET" in response.headers["Allow"]
+            assert 'This page can only be looked at. <a href="/">' in await response.text()
         async with session.get("/static/../site.py") as response:
             assert response.status == 404
 
@@ -158,8 +160,25 @@ async def test_too_many_visitors_are_told_to_come_back(monkeypatch: pytest.Monke
         first.get("/phone/events"),
         ClientSession(one.url) as second,
         second.get("/") as response,
+        second.get("/nothing") as nothing,
     ):
         assert response.status == 503
+        assert "no phone is left" in await response.text()
+        assert nothing.status == 404
+        assert "This page does not exist" in await nothing.text(), "although there is no phone to show beside it"
+
+
+async def test_a_fault_of_the_demo_has_a_page_and_shows_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("surprise")
+
+    async with shop(bound=False) as one, visitor(one) as session:
+        monkeypatch.setattr(phone_module.Phones, "find", broken)
+        async with session.get("/paid") as response:
+            assert response.status == 500
+            text = await response.text()
+            assert "Something went wrong" in text
+            assert "surprise" not in text
 
 
 # The phone

@@ -1,14 +1,17 @@
 """The demo as `smsgw demo` starts it: the real daemon between the phone and the paid page, in a real browser."""
 
 import asyncio
+import os
 import signal
+import socket
 import sqlite3
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
+from msgspec import structs
 from playwright.async_api import expect
 
 from smsgw.demo.world import Places, open_demo
@@ -57,13 +60,54 @@ async def test_the_demo_can_be_started_again_in_its_folder(tmp_path: Path) -> No
                 assert response.status == 200
 
 
-async def test_a_taken_port_is_one_sentence_and_leaves_nothing_running(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("which", "option"), [("port", "--port"), ("verify_port", "--verify-port")])
+async def test_a_taken_port_is_one_sentence_that_says_how_to_choose_another(
+    tmp_path: Path, which: str, option: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        async with AsyncExitStack() as stack:
+            with pytest.raises(StartError) as caught:
+                await open_demo(structs.replace(places(tmp_path), **{which: taken}), stack)
+    what = {"port": "page", "verify_port": "verify address"}[which]
+    assert str(caught.value) == (
+        f"demo: the {what} cannot listen on 127.0.0.1:{taken}: Address already in use; "
+        f"choose another port with {option} PORT, or any free one with {option} 0"
+    )
+    assert caught.value.exit_status == 69
+    assert os.listdir(tmp_path) == [], "nothing was begun"  # noqa: PTH208 - short, and nobody waits for it
+
+
+async def test_one_port_cannot_serve_both(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
     async with AsyncExitStack() as stack:
-        _, url = await open_demo(places(tmp_path / "first"), stack)
-        taken = int(url.rpartition(":")[2])
-        async with AsyncExitStack() as second:
-            with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1:{taken}.*--port"):
-                await open_demo(Places(folder=tmp_path / "second", host="127.0.0.1", port=taken, verify_port=0), second)
+        with pytest.raises(StartError, match=f"cannot both have port {port}"):
+            await open_demo(structs.replace(places(tmp_path), port=port, verify_port=port), stack)
+
+
+async def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with AsyncExitStack() as stack:
+        with pytest.raises(StartError, match=r"file/demo: cannot be written: Not a directory") as caught:
+            await open_demo(places(tmp_path / "file" / "demo"), stack)
+    assert caught.value.exit_status == 73
+
+
+async def test_the_gateway_s_own_pages_look_like_the_demo_and_lead_back(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        app, url = await open_demo(places(tmp_path), stack)
+        gateway = f"http://127.0.0.1:{app.verify_port}"
+        browsing = browsing_at(f"{gateway}/v/nothing", expected="Failed to load resource: the server responded with a")
+        page = await stack.enter_async_context(browsing)
+        await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        assert await page.locator("main").evaluate("one => getComputedStyle(one).display") == "grid", "with its style"
+        with closing(sqlite3.connect(tmp_path / "state" / "smsgw.db", isolation_level=None)) as other:
+            other.execute("begin immediate")
+            await page.goto(f"{gateway}/v/sunrise?code=X")
+        await expect(page.get_by_role("heading", name="One moment, please")).to_be_visible()
+        await page.get_by_role("link", name="Back to tomorrow").click()
+        await page.wait_for_url(f"{url}/")
 
 
 async def test_the_command_says_where_to_look_and_ends_on_ctrl_c(tmp_path: Path) -> None:

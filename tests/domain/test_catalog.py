@@ -23,6 +23,7 @@ SERVICE = ServiceSettings(
 )
 LINK = LinkSettings(host="smsc.example", port=2775, system_id="us", password_file="x")
 PLACEHOLDERS = "{code}, {valid_until}, {uses}, {price}, {service}, {support}"
+BETWEEN = "allowed are letters and digits, with one of - _ & ' between two"
 NOON = 1_785_499_200_000  # 2026-07-31T12:00Z
 
 
@@ -110,9 +111,12 @@ def test_nothing_is_wrong_with_a_good_service() -> None:
         ({"keywords": [""]}, 'keywords: "" is not one word; allowed are single words, or "*" for all others'),
         (
             {"keywords": ["SUN!"]},
-            'keywords: "SUN!" matches no message: the quotes and stops around a word do not count',
+            f'keywords: "SUN!" matches no message; {BETWEEN}',
         ),
-        ({"keywords": ["**"]}, 'keywords: "**" matches no message: the quotes and stops around a word do not count'),
+        (
+            {"keywords": ["**"]},
+            f'keywords: "**" matches no message; {BETWEEN}',
+        ),
         (
             {"reply": "{code} {kode}"},
             'reply: "{kode}" is no placeholder; allowed are ' + PLACEHOLDERS,
@@ -153,6 +157,24 @@ def test_each_mistake_has_a_sentence_that_names_the_file_the_field_and_what_is_a
     changes: dict[str, object], sentence: str
 ) -> None:
     assert found(sun=changed(**changes)) == [f"/conf/services/sun.toml: {sentence}"]
+
+
+@pytest.mark.parametrize("keyword", ["☀", "SUN😀", "SUN,MOON", "-SUN", "SUN-", "X--RAY", "A.B", "'", "\u200b"])
+def test_a_keyword_that_no_message_can_begin_with_is_refused(keyword: str) -> None:
+    [sentence] = found(sun=changed(keywords=[keyword]))
+    assert f'"{keyword}" matches no message; allowed are letters and digits' in sentence
+
+
+@pytest.mark.parametrize(
+    "keyword", ["SUN", "sun2", "X-RAY", "R&B", "SUN_1", "KID'S", "KID\u2019S", "СЛЪНЦЕ", "सूरज", "E\u0301TE\u0301"]
+)
+def test_letters_digits_and_marks_between_them_are_keywords(keyword: str) -> None:
+    assert found(sun=changed(keywords=[keyword])) == []
+
+
+def test_what_is_wrong_with_a_keyword_does_not_hide_a_reply_that_does_not_fit() -> None:
+    sentences = found(sun=changed(keywords=["a b"], reply="x" * 160 + "{code}", max_replies=1))
+    assert [sentence.split(": ")[1] for sentence in sentences] == ["keywords", "reply"]
 
 
 def test_every_mistake_is_named_at_once() -> None:

@@ -214,6 +214,7 @@ async def test_a_wrong_password_is_one_clear_line_and_a_long_pause(tmp_path: Pat
         wrong: Table = {"port": bad.port, "password_file": "wrong"}
         links = {"bad": wrong, "good": {"port": good.port}}
         async with daemon_of(tmp_path, links) as daemon:
+            (tmp_path / "links" / "wrong").touch(0o600)
             (tmp_path / "links" / "wrong").write_text("guess-me")
             daemon.start()
             entry = await daemon.until_told("link.bind_refused", level="error", link="bad")

@@ -4,19 +4,18 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import smpp34
-import smpplib.client
 import smpplib.consts
+import smpplib.exceptions
 
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.simulator.submissions import SubmittedMessage
 from smsgw.smpp import tlvs
 from smsgw.text import coding, segments
+from tests.peers.smpplib_client import SHORT_CODE, SUBSCRIBER, SmpplibClient
 
-SUBSCRIBER, SHORT_CODE = "359881234567", "1234"
 PATIENCE_S = 20
 
 
@@ -86,42 +85,6 @@ async def test_smpp34_is_not_let_in_with_wrong_credentials(credentials: tuple[st
             await client.connect()
         assert smsc.binds == ()
         await client.stop()
-
-
-class SmpplibClient:
-    """smpplib's blocking client, used from a thread."""
-
-    def __init__(self, port: int) -> None:
-        make: Any = smpplib.client.Client
-        self.client: Any = make("127.0.0.1", port, allow_unknown_opt_params=True, timeout=5)
-        self.delivered: list[Any] = []
-        self.answered: list[Any] = []
-        self.client.set_message_received_handler(self._on_delivered)
-        self.client.set_message_sent_handler(self._on_answered)
-
-    def _on_delivered(self, pdu: Any) -> int:
-        self.delivered.append(pdu)
-        return 0
-
-    def _on_answered(self, pdu: Any) -> None:
-        self.answered.append(pdu)
-
-    def bind(self, password: str = "secret") -> None:
-        self.client.connect()
-        self.client.bind_transceiver(system_id="smsgw", password=password)
-
-    def receive(self) -> None:
-        self.client.read_once()
-
-    def submit(self, text: bytes) -> None:
-        self.client.send_message(
-            source_addr=SHORT_CODE, destination_addr=SUBSCRIBER, short_message=text, registered_delivery=False
-        )
-        self.client.read_once()
-
-    def leave(self) -> None:
-        self.client.unbind()
-        self.client.disconnect()
 
 
 async def test_smpplib_binds_receives_a_message_and_submits_one() -> None:

@@ -77,6 +77,7 @@ class Daemon:
         chosen: dict[str, Any] = {"stop_timeout_s": 5.0, "web": {"port": 0}, "log": {"destination": "json"}}
         self.file.write_text(toml(chosen | dict(main or {})))
         (folder / "links" / "password").write_text(PASSWORD)
+        (folder / "links" / "password").chmod(0o600)
         for name, link in links.items():
             (folder / "links" / f"{name}.toml").write_text(toml({**LINK, **link}))
         (folder / "services" / "sun.toml").write_text(toml({**SERVICE, **(service or {})}))

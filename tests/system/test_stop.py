@@ -1,5 +1,6 @@
 """SIGTERM: no new messages, what is in flight is finished, unbind, exit status 0; all within the budget."""
 
+import shutil
 import signal
 import sqlite3
 import time
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.faults.disk import FaultyDisk
 from tests.peers import octets
 from tests.peers.octets import Pdu
 from tests.peers.plain_smsc import Line, PlainSmsc, correct
@@ -105,8 +107,9 @@ async def test_a_dead_smsc_does_not_hold_it_longer_than_the_budget(tmp_path: Pat
             await smsc.until(lambda: "359888000001" in smsc.codes)
 
 
-async def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
-    async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port}}) as daemon:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path, second: signal.Signals) -> None:
+    async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port}}, main=_budget(60.0)) as daemon:
         smsc.answer = holding = Holding(smsc)
         daemon.start()
         await smsc.until_bound()
@@ -114,12 +117,36 @@ async def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
         await smsc.until(lambda: holding.held and mo.acknowledged)
         daemon.signal(signal.SIGTERM)
         late = smsc.put("359889000001")
-        await smsc.until(lambda: late.answers)
+        await smsc.until(lambda: late.answers)  # it is stopping now, and waits for what is in flight
+        daemon.signal(second)
+        assert await daemon.ended() == 1
+        [line] = daemon.lines()
+        assert line.startswith("smsgw: told again to stop: ended at once")
+
+        smsc.answer = correct
+        daemon.start()
+        await smsc.until(lambda: {"359888000001", "359889000001"} <= smsc.codes.keys())
+        assert await daemon.stop() == 0
+
+
+async def test_a_lost_write_during_the_stop_is_told(tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.fail("a C compiler is missing; apt-get install gcc libc6-dev")
+    disk = FaultyDisk.build(tmp_path, pattern="*/smsgw.db*")
+    async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port}}, main=_budget(5.0)) as daemon:
+        smsc.answer = holding = Holding(smsc)
+        daemon.start(disk.environment)
+        await smsc.until_bound()
+        mo = smsc.put("359888000001")
+        await smsc.until(lambda: holding.held and mo.acknowledged)
         daemon.signal(signal.SIGTERM)
-        daemon.signal(signal.SIGINT)
-        holding.let_go()
-        assert await daemon.ended() == 0
-        assert [len(line.heard_of(octets.UNBIND)) for line in smsc.lines] == [1]
+        late = smsc.put("359889000001")
+        await smsc.until(lambda: late.answers)
+        disk.fail("fsync")
+        holding.let_go()  # the result of what was in flight cannot be recorded
+        assert await daemon.ended() == 74
+        assert daemon.lines() == ["smsgw: SQLite: disk I/O error (SQLITE_IOERR_FSYNC)"]
+        assert len(daemon.told("store.broken", level="critical")) == 1
 
 
 @pytest.mark.parametrize("moment", ["key.made", "web.listening", "bind"])

@@ -5,18 +5,19 @@ One main file, and beside it a folder with a file for each link and one for each
     smsgw.toml   links/<link>.toml   services/<service>.toml
 """
 
-import math
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.errors import SettingsError
+from smsgw.settings import words
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -43,6 +44,8 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     host: Host = "127.0.0.1"
     port: Port = 8081  # 0: any free port
+    max_connections: Annotated[int, Meta(ge=1, le=50_000)] = 500  # open at a time; more are told to come back
+    headers_timeout_s: Seconds = 15.0  # longest wait for a request on an open connection, to the end of its headers
     body_timeout_s: Seconds = 10.0  # longest wait for a request's body
     proxies: list[str] = []  # addresses and networks whose X-Forwarded-For is believed
     verify_timeout_s: Seconds = 5.0  # longest wait for the store before a visitor is told to try again
@@ -175,13 +178,29 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
 _LEAST_RATE = 0.001  # the smallest that kit/limits.py can count
 
-# What the types cannot say in words of ours; keyed by field name where the meaning is the same everywhere.
-ALLOWED: Mapping[str, str] = {
-    "node": "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit",
-    "short_code": "1 to 20 digits or letters",
-    "keywords": 'a list of 1 to 50 words, or "*"',
-    "host": "a host name or address",
-}
+
+def _stand_ins(kind: type[Struct], file: str) -> Mapping[str, Any]:
+    """Return what takes the place of a value that is wrong or missing: it has no fault of its own.
+
+    So the other checks go on. Where nothing stands here the default serves.
+    """
+    if kind is LinkSettings:
+        return {"host": "?", "port": 1, "system_id": "", "password_file": ""}
+    if kind is ServiceSettings:
+        return {
+            "short_code": f"? {file}",  # where no other service has its keywords
+            "links": [f"? {file}"],
+            "keywords": [],
+            "reply": "{code}",
+            "success_url": "",
+            "expired_url": "",
+            "invalid_url": "",
+            "length": 4,
+            "valid_for_s": 1,
+            "uses": 1,
+            "max_replies": 10,
+        }
+    return {}
 
 
 def load(file: Path, *, environment: Mapping[str, str], check: Callable[["Configuration"], list[str]]) -> Configuration:
@@ -203,10 +222,35 @@ def load(file: Path, *, environment: Mapping[str, str], check: Callable[["Config
     services = _read_all(_files(file.parent / "services", problems), ServiceSettings, problems)
     state = main.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0] or "."
     configuration = Configuration(file=file, state_dir=file.parent / state, main=main, links=links, services=services)
-    problems += _cross_check(configuration, {one.stem for one in link_files}) + check(configuration)
+    told = {_subject(problem) for problem in problems}
+    cross = _cross_check(configuration, {one.stem for one in link_files}) + check(configuration)
+    problems += [problem for problem in cross if _subject(problem) not in told]
     if problems:
-        raise SettingsError(problems)
+        files = list(dict.fromkeys(_subject(problem)[0] for problem in problems))
+        raise SettingsError(sorted(problems, key=lambda problem: files.index(_subject(problem)[0])))
     return configuration
+
+
+def warnings(configuration: Configuration) -> list[str]:
+    """Return what is allowed, and hardly meant, or not yet as it must be when the daemon runs."""
+    folder, state = configuration.file.parent, configuration.state_dir
+    found = []
+    if not configuration.links:
+        found.append(f"{folder / 'links'}: no links: no operator's messages will come; write a file for each operator")
+    if not configuration.services:
+        found.append(f"{folder / 'services'}: no services: messages buy nothing; write a file for each service")
+    if not state.is_dir():
+        found.append(
+            f"{state}: no such folder (state_dir); make it, or let systemd do it with StateDirectory= in the unit"
+        )
+    elif not os.access(state, os.R_OK | os.W_OK | os.X_OK):
+        found.append(f"{state}: this user may not write there (state_dir); the one that smsgw runs as must")
+    return found
+
+
+def _subject(problem: str) -> tuple[str, ...]:
+    """Return file and setting: what is wrong by itself need not fit anything else."""
+    return tuple(problem.split(": ", maxsplit=2)[:2])
 
 
 def _files(folder: Path, problems: list[str]) -> list[Path]:
@@ -236,7 +280,9 @@ def _read(file: Path, kind: type[S], problems: list[str]) -> S | None:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         problems.append(f"{file}: no such file")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        problems.append(f"{file}: cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
         problems.append(f"{file}: cannot be read: {error}")
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{file}: not TOML: {error}")
@@ -245,11 +291,11 @@ def _read(file: Path, kind: type[S], problems: list[str]) -> S | None:
     return None
 
 
-def _convert(raw: dict[str, Any], kind: type[S], file: str, path: str, problems: list[str]) -> S | None:
-    """Convert field by field, so that one mistake does not hide the next."""
+def _convert(raw: dict[str, Any], kind: type[S], file: str, path: str, problems: list[str]) -> S:
+    """Convert field by field, so that one mistake does not hide the next; what is wrong gets a stand-in."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    stand_ins = _stand_ins(kind, file)
     good: dict[str, Any] = {}
-    before = len(problems)
     for key, value in raw.items():
         where = f"{path}{key}"
         field = fields.get(key)
@@ -257,24 +303,17 @@ def _convert(raw: dict[str, Any], kind: type[S], file: str, path: str, problems:
             problems.append(f"{file}: {where}: no such setting; there are {', '.join(sorted(fields))}")
         elif isinstance(field.type, type) and issubclass(field.type, Struct) and isinstance(value, dict):
             good[key] = _convert(value, field.type, file, f"{where}.", problems)
-        elif isinstance(value, float) and not math.isfinite(value):
-            problems.append(f"{file}: {where}: must be a finite number")
+        elif sentence := words.complaint(key, field.type, value):
+            problems.append(f"{file}: {where}: {sentence}")
+            if key in stand_ins:
+                good[key] = stand_ins[key]
         else:
-            try:
-                good[key] = msgspec.convert(value, field.type)
-            except msgspec.ValidationError as error:
-                problems.append(f"{file}: {where}: {_sentence(key, field.type, error)}")
+            good[key] = msgspec.convert(value, field.type)
     for name, field in fields.items():
         if field.required and name not in raw:
             problems.append(f"{file}: {path}{name}: missing; it must be set")
-    return kind(**good) if len(problems) == before else None
-
-
-def _sentence(key: str, kind: object, error: msgspec.ValidationError) -> str:
-    what = str(error).split(" - at ", maxsplit=1)[0]
-    what = what[0].lower() + what[1:]
-    words = ", ".join(f'"{word}"' for word in get_args(kind)) if get_origin(kind) is Literal else ALLOWED.get(key)
-    return f"{what}; allowed: {words}" if words else what
+            good[name] = stand_ins[name]
+    return kind(**good)
 
 
 def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
@@ -284,11 +323,8 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
     store = configuration.main.store
     if store.engine == "postgres" and not store.dsn:
         problems.append(f"{configuration.file}: store.dsn: missing; postgres needs postgresql://user@host/database")
-    problems += [
-        f"{folder / 'links' / f'{name}.toml'}: rate_per_s: must be 0 or at least 0.001"
-        for name, link in configuration.links.items()
-        if 0 < link.rate_per_s < _LEAST_RATE
-    ]
+    for name, link in configuration.links.items():
+        problems += [f"{folder / 'links' / f'{name}.toml'}: {problem}" for problem in _link_problems(link)]
     for name, service in configuration.services.items():
         file = folder / "services" / f"{name}.toml"
         problems += [
@@ -298,12 +334,28 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
         ]
         problems += [
             f"{file}: {field}: must be an absolute http or https address"
-            for field in ("success_url", "expired_url", "invalid_url")
-            if not _is_url(getattr(service, field))
+            for field in ("success_url", "expired_url", "invalid_url", "used_up_url", "throttled_url")
+            if not _is_url(getattr(service, field)) and (getattr(service, field) or field in _NEEDED_URLS)
         ]
         if service.valid_for_s == 0 and service.uses == 0:
             problems.append(f"{file}: valid_for_s: set valid_for_s, uses or both: a code must end some day")
     return problems
+
+
+def _link_problems(link: LinkSettings) -> list[str]:
+    found = []
+    if 0 < link.rate_per_s < _LEAST_RATE:
+        limits = f"0 (no limit) and numbers from {_LEAST_RATE} to 100000"
+        found.append(f"rate_per_s: {words.shown(link.rate_per_s)} is not allowed; allowed are {limits}")
+    found += [
+        f"{field}: {words.shown(value)} is not allowed; allowed are the visible characters of ASCII and spaces"
+        for field in ("system_id", "system_type", "address_range")  # C-octet strings: SMPP 3.4 §3.1
+        if not ((value := getattr(link, field)).isascii() and value.isprintable())
+    ]
+    return found
+
+
+_NEEDED_URLS = frozenset({"success_url", "expired_url", "invalid_url"})
 
 
 def _is_url(value: str) -> bool:

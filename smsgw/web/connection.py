@@ -1,0 +1,94 @@
+"""One visitor's connection: what nobody may take from us for longer than it needs, and answers that are always ours."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+from aiohttp.web import BaseRequest, Request, Response, StreamResponse
+
+from smsgw.web.guard import HEADERS
+
+READING_S: Final = 10.0  # for a visitor to read what is written, before the connection is cut
+
+Page = Callable[[int], Response]
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's connection, with our page for the faults that it finds by itself: bad HTTP, a foreign Expect.
+
+    The wait for a request, to the end of its headers, is aiohttp's own ``keepalive_timeout``: it counts from the
+    connection's begin, and from each answer, however many octets come meanwhile.
+    """
+
+    __slots__ = ("_cut", "_page")
+
+    def __init__(self, server: web.Server, page: Page, **options: object) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)  # type: ignore[arg-type]  # aiohttp's own
+        self._page = page
+        self._cut: asyncio.TimerHandle | None = None
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> StreamResponse:
+        """Answer what the application never saw; the library's own words quote the request."""
+        super().handle_error(request, status, exc, message)  # logs, and raises when an answer has begun already
+        response = self._page(status)
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: BaseRequest, resp: StreamResponse, start_time: float | None
+    ) -> tuple[StreamResponse, bool]:
+        """Write an answer; one that did not come through the guard gets its headers, and a fault its page."""
+        if isinstance(resp, web.HTTPException) and isinstance(request, Request):
+            resp = self._page(resp.status)
+        if not resp.prepared:
+            resp.headers.update(HEADERS)
+        return await super().finish_response(request, resp, start_time)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a visitor who does not read."""
+        super().pause_writing()
+        if self.transport is not None:
+            self._cut = self._loop.call_later(READING_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: it was read."""
+        self._stop_waiting()
+        super().resume_writing()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
+
+
+class Refusal(asyncio.Protocol):
+    """A connection too many: told so, and closed.
+
+    Args:
+        page: what it is told.
+    """
+
+    def __init__(self, page: Response) -> None:
+        self._page = page
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Tell at once, whatever is asked; these few octets fit into every socket's buffer."""
+        assert isinstance(self._page.body, bytes)
+        headers = {
+            **HEADERS,
+            "Retry-After": "30",
+            "Content-Type": "text/html; charset=utf-8",
+            "Content-Length": str(len(self._page.body)),
+            "Connection": "close",
+        }
+        lines = ["HTTP/1.1 503 Service Unavailable", *(f"{name}: {value}" for name, value in headers.items())]
+        transport.write("\r\n".join([*lines, "", ""]).encode() + self._page.body)  # type: ignore[attr-defined]  # a TCP one's
+        transport.close()

@@ -1,0 +1,104 @@
+"""The operators' passwords: each that cannot be used is named with its file, all at once, and none is ever told."""
+
+from pathlib import Path
+
+import pytest
+
+from smsgw.errors import SettingsError
+from smsgw.kit.passwords import problems, read_passwords
+from smsgw.kit.systemd import Systemd
+from smsgw.settings import Configuration, LinkSettings, Settings
+
+NOBODY = Systemd({})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A password file in which nothing is wrong."""
+    (tmp_path / "links").mkdir()
+    return write(tmp_path / "links" / "north.password", b"secret\n")
+
+
+def write(file: Path, octets: bytes, mode: int = 0o600) -> Path:
+    file.write_bytes(octets)
+    file.chmod(mode)
+    return file
+
+
+def configuration(folder: Path, **password_files: str) -> Configuration:
+    links = {
+        name: LinkSettings(host="x", port=1, system_id="us", password_file=password_file)
+        for name, password_file in password_files.items()
+    }
+    return Configuration(file=folder / "smsgw.toml", state_dir=folder, main=Settings(), links=links, services={})
+
+
+def found(folder: Path, systemd: Systemd = NOBODY, **password_files: str) -> list[str]:
+    """What is wrong, with the folder's name left out."""
+    told = problems(configuration(folder, **password_files), systemd)
+    return [problem.replace(f"{folder}/links/", "") for problem in told]
+
+
+@pytest.mark.parametrize("octets", [b"secret", b"secret\n", b" secret \r\n", b"8letters", b"a b"])
+def test_a_password_is_what_stands_in_its_file(tmp_path: Path, file: Path, octets: bytes) -> None:
+    write(file, octets)
+    one = configuration(tmp_path, north=file.name)
+    assert read_passwords(one, NOBODY) == {"north": octets.strip().decode()}
+    assert problems(one, NOBODY) == []
+
+
+def test_the_group_may_read_it(tmp_path: Path, file: Path) -> None:
+    file.chmod(0o640)
+    assert found(tmp_path, north=file.name) == []
+
+
+@pytest.mark.parametrize(
+    ("octets", "mode", "told"),
+    [
+        (b"", 0o600, "is empty; write the operator's password into it"),
+        (b" \n", 0o600, "is empty; write the operator's password into it"),
+        (b"9 letters", 0o600, "not a password that SMPP can carry; allowed are 1 to 8 characters of ASCII"),
+        ("тайна".encode(), 0o600, "not a password that SMPP can carry; allowed are 1 to 8 characters of ASCII"),
+        (b"a\0b", 0o600, "not a password that SMPP can carry; allowed are 1 to 8 characters of ASCII"),
+        (b"two\nrows", 0o600, "not a password that SMPP can carry; allowed are 1 to 8 characters of ASCII"),
+        (b"\xff\xfe", 0o600, "not a password that SMPP can carry; allowed are 1 to 8 characters of ASCII"),
+        (b"secret", 0o644, "everybody may read the password; run: chmod o= north.password"),
+        (b"secret", 0o602, "everybody may read the password; run: chmod o= north.password"),
+    ],
+)
+def test_what_is_no_password_is_told_without_it(
+    tmp_path: Path, file: Path, octets: bytes, mode: int, told: str
+) -> None:
+    write(file, octets, mode)
+    assert found(tmp_path, north=file.name) == [f"north.toml: password_file: north.password: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing", "No such file or directory"), ("", "Is a directory"), ("a\0b", "embedded null byte")],
+)
+def test_a_file_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, file: Path, name: str, reason: str) -> None:
+    [problem] = found(tmp_path, north=name)
+    assert problem.startswith("north.toml: password_file: ")
+    assert problem.endswith(f": {reason}; write the operator's password into this file, chmod 600")
+
+
+def test_all_that_is_wrong_with_one_is_told_at_once(tmp_path: Path, file: Path) -> None:
+    write(file, b"9 letters", 0o644)
+    assert len(found(tmp_path, north=file.name)) == 2
+
+
+def test_all_are_told_at_once(tmp_path: Path, file: Path) -> None:
+    wrong = configuration(tmp_path, north=file.name, south="missing", west="missing")
+    with pytest.raises(SettingsError) as caught:
+        read_passwords(wrong, NOBODY)
+    assert [Path(problem.split(": ")[0]).name for problem in caught.value.problems] == ["south.toml", "west.toml"]
+
+
+def test_a_credential_of_the_service_manager_goes_before_the_file(tmp_path: Path, file: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    write(credentials / "north.password", b"better")
+    systemd = Systemd({"CREDENTIALS_DIRECTORY": str(credentials)})
+    assert read_passwords(configuration(tmp_path, north=file.name), systemd) == {"north": "better"}
+    assert read_passwords(configuration(tmp_path, north=f"./{file.name}"), systemd) == {"north": "secret"}
