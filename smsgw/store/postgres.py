@@ -54,6 +54,7 @@ class PostgresDatabase:
     """A pool of connections to one database; a ``database.Database``."""
 
     dialect: Final[Dialect] = "postgres"
+    shared: Final = True
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", queries: Queries, limits: PostgresLimits) -> None:
         self._pool = pool
