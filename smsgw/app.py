@@ -7,7 +7,7 @@ that cannot be trusted any more) ends it: the service manager starts it again, f
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,6 @@ from smsgw.flows.receive import Receiver
 from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
-from smsgw.kit.lock import only_one
 from smsgw.kit.logs import get_logger
 from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
@@ -30,7 +29,7 @@ from smsgw.kit.tasks import Incident, Supervisor
 from smsgw.links.link import Link
 from smsgw.settings import Configuration, LinkSettings
 from smsgw.store import database as seam, migrate
-from smsgw.store.opening import MIGRATIONS, open_database
+from smsgw.store.opening import MIGRATIONS, only_daemon, open_database
 from smsgw.web.server import Server, create
 
 log = get_logger(__name__)
@@ -90,11 +89,10 @@ class App:
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
         passwords = {name: self._password(name, link) for name, link in configuration.links.items()}
-        if configuration.main.store.engine == "sqlite" and configuration.state_dir.is_dir():
-            stack.enter_context(only_one(configuration.state_dir / f"{configuration.main.store.path}.lock"))
         database = await open_database(configuration, on_broken=self._on_broken)
         stack.push_async_callback(database.close)
         await migrate.check(database, MIGRATIONS)
+        keep_name = await stack.enter_async_context(only_daemon(configuration))
         ports = await self._ports(database)
         sold = _catalog(configuration)
         supervisor = Supervisor("app", self._on_incident)
@@ -115,7 +113,7 @@ class App:
         stack.push_async_callback(self._stop_links)
         for link in self.links.values():
             link.start(supervisor)
-        supervisor.start("sweep", lambda: self._sweep(receiver))
+        supervisor.start("sweep", lambda: self._sweep(receiver, keep_name))
         supervisor.start("watchdog", self._watch)
 
     def _password(self, name: str, settings: LinkSettings) -> str:
@@ -169,9 +167,10 @@ class App:
         for name, messages in by_link.items():
             self.links[name].outbox.offer(messages)
 
-    async def _sweep(self, receiver: Receiver) -> None:
+    async def _sweep(self, receiver: Receiver, keep_name: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
+                await keep_name()
                 if await receiver.sweep(int(self._configuration.main.node_lease_s * 1000)):
                     for link in self.links.values():
                         link.outbox.look_again()

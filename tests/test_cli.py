@@ -308,6 +308,18 @@ def test_a_second_daemon_on_the_same_file_is_told_so(ready: Path) -> None:
         process.communicate(timeout=PATIENCE_S)
 
 
+def test_a_second_daemon_of_the_same_name_is_told_so(folder: Path, postgres_dsn: str) -> None:
+    store = f'[store]\nengine = "postgres"\ndsn = "{postgres_dsn}"\n'
+    put(folder, "smsgw.toml", f'node = "left"\n[web]\nport = 0\n{store}')
+    assert smsgw(folder, "migrate").returncode == 0
+    process = running(folder)
+    try:
+        assert complaint(smsgw(folder, "run"), 69).startswith('node: another smsgw runs as "left" on this database')
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
 def test_the_first_start_makes_the_key_and_later_ones_keep_it(ready: Path) -> None:
     keys = set()
     for _ in range(2):
