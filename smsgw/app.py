@@ -16,6 +16,7 @@ from smsgw.domain import catalog
 from smsgw.domain.routing import Routes
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
 from smsgw.flows.access import Verifier
+from smsgw.flows.leftovers import Leftovers
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
@@ -113,7 +114,7 @@ class App:
         stack.push_async_callback(self._stop_links)
         for link in self.links.values():
             link.start(supervisor)
-        supervisor.start("sweep", lambda: self._sweep(receiver, keep_name))
+        supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
         supervisor.start("watchdog", self._watch)
 
     def _password(self, name: str, settings: LinkSettings) -> str:
@@ -167,11 +168,13 @@ class App:
         for name, messages in by_link.items():
             self.links[name].outbox.offer(messages)
 
-    async def _sweep(self, receiver: Receiver, keep_name: Callable[[], Awaitable[None]]) -> None:
+    async def _sweep(self, receiver: Receiver, leftovers: Leftovers, keep_name: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await keep_name()
-                if await receiver.sweep(int(self._configuration.main.node_lease_s * 1000)):
+                taken = await receiver.sweep(int(self._configuration.main.node_lease_s * 1000))
+                taken += await leftovers.sweep()
+                if taken:
                     for link in self.links.values():
                         link.outbox.look_again()
             except SmsgwError as error:

@@ -189,7 +189,8 @@ class Receiver:
         doubted = 0
         for session, link in await sessions.left_open(transaction, node):
             doubted += await self._end_session(transaction, session, link, now_ms)
-        claimed = await nodes.claim_messages(transaction, self._ports.node, node)
+        # What it left on other links waits for a node that has them (see leftovers).
+        claimed = await nodes.claim_messages(transaction, self._ports.node, node, self._catalog.links)
         log.warning("node.taken_over", dead=node, doubted=doubted, queued=claimed)
         return claimed
 

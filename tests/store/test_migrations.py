@@ -22,7 +22,6 @@ SCANS: Final = {
     "codes.any": "codes",
     "mos.forget_doubts": "mo_uncertain",
     "mts.any": "mts",
-    "mts.claim": "mts USING INDEX mts_queued",
     "nodes.silent": "nodes",
 }
 
