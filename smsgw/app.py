@@ -7,7 +7,7 @@ that cannot be trusted any more) ends it: the service manager starts it again, f
 import asyncio
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from smsgw.domain import catalog
 from smsgw.domain.routing import Routes
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
+from smsgw.flows.leftovers import Leftovers
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
@@ -23,7 +24,6 @@ from smsgw.flows.returns import Returns
 from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
-from smsgw.kit.lock import only_one
 from smsgw.kit.logs import get_logger
 from smsgw.kit.passwords import read_passwords
 from smsgw.kit.randomness import RandomPool
@@ -32,7 +32,7 @@ from smsgw.kit.tasks import Incident, Supervisor
 from smsgw.links.link import Link
 from smsgw.settings import Configuration
 from smsgw.store import database as seam, migrate
-from smsgw.store.opening import MIGRATIONS, open_database
+from smsgw.store.opening import MIGRATIONS, only_daemon, open_database
 from smsgw.web.server import Desks, Look, Server, create
 
 log = get_logger(__name__)
@@ -95,11 +95,10 @@ class App:
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
         passwords = read_passwords(configuration, self._systemd)
-        if configuration.main.store.engine == "sqlite" and configuration.state_dir.is_dir():
-            stack.enter_context(only_one(configuration.state_dir / f"{configuration.main.store.path}.lock"))
         database = await open_database(configuration, on_broken=self._on_broken)
         stack.push_async_callback(database.close)
         await migrate.check(database, MIGRATIONS)
+        keep_name = await stack.enter_async_context(only_daemon(configuration))
         ports = await self._ports(database)
         sold = _catalog(configuration)
         supervisor = Supervisor("app", self._on_incident)
@@ -124,7 +123,7 @@ class App:
         stack.push_async_callback(self._stop_links)
         for link in self.links.values():
             link.start(supervisor)
-        supervisor.start("sweep", lambda: self._sweep(receiver))
+        supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
         supervisor.start("watchdog", self._watch)
 
     async def _ports(self, database: seam.Database) -> Ports:
@@ -161,10 +160,13 @@ class App:
         for name, messages in by_link.items():
             self.links[name].outbox.offer(messages)
 
-    async def _sweep(self, receiver: Receiver) -> None:
+    async def _sweep(self, receiver: Receiver, leftovers: Leftovers, keep_name: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                if await receiver.sweep(int(self._configuration.main.node_lease_s * 1000)):
+                await keep_name()
+                taken = await receiver.sweep(int(self._configuration.main.node_lease_s * 1000))
+                taken += await leftovers.sweep()
+                if taken:
                     for link in self.links.values():
                         link.outbox.look_again()
             except SmsgwError as error:

@@ -9,6 +9,7 @@ SmsgwError
 │   └── SessionError            a request that the session's state, or its full window, does not allow; ours
 ├── TextError                   the text or its bytes cannot be carried or read in the coding named
 ├── BindError                   the SMSC refused the bind; tried again, slower when it is the password
+├── RepeatUndecided             another node has the same message, unproven: peers get a temporary error
 └── StoreError
     ├── StoreUnavailable        try again later: disk full, locked, server away; peers get a temporary error
     ├── StoreConflict           a constraint said no; the transaction that tried it is rolled back
@@ -101,6 +102,15 @@ class BindError(SmsgwError):
         super().__init__(message)
         self.command_status = command_status
         self.credentials = credentials
+
+
+class RepeatUndecided(SmsgwError):  # noqa: N818 - named after the condition, as StoreUnavailable
+    """An equal message is unproven on another node, so nobody can know yet whether this one repeats it.
+
+    Nothing was stored or bought. Once that node's acknowledgement is proven, or its session over, it will be known.
+    """
+
+    retry = True
 
 
 class StoreError(SmsgwError):

@@ -157,7 +157,8 @@ def test_what_is_no_command_is_told_how_to_ask(arguments: list[str]) -> None:
 
 def test_migrate_applies_each_migration_once(folder: Path) -> None:
     done = smsgw(folder, "migrate")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "applied 0001_house\napplied 0002_access\n", "")
+    applied = "applied 0001_house\napplied 0002_session_newest\napplied 0003_access\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, applied, "")
     done = smsgw(folder, "migrate")
     assert (done.returncode, done.stdout) == (0, "nothing to do: the database is up to date\n")
 
@@ -200,7 +201,8 @@ def test_a_taken_port(ready: Path) -> None:
 
 
 def test_a_database_that_was_never_made(folder: Path) -> None:
-    assert complaint(smsgw(folder, "run"), 65) == "the database lacks 0001_house, 0002_access: run smsgw migrate"
+    missing = "0001_house, 0002_session_newest, 0003_access"
+    assert complaint(smsgw(folder, "run"), 65) == f"the database lacks {missing}: run smsgw migrate"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -208,7 +210,7 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0002: use the newer program"
+    assert found == "the database has migration 9999, this program knows up to 0003: use the newer program"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -307,6 +309,18 @@ def test_a_second_daemon_on_the_same_file_is_told_so(ready: Path) -> None:
     process = running(ready)
     try:
         assert complaint(smsgw(ready, "run"), 69).startswith(f"{ready / 'smsgw.db'}.lock: another smsgw runs")
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def test_a_second_daemon_of_the_same_name_is_told_so(folder: Path, postgres_dsn: str) -> None:
+    store = f'[store]\nengine = "postgres"\ndsn = "{postgres_dsn}"\n'
+    put(folder, "smsgw.toml", f'node = "left"\n[web]\nport = 0\n{store}')
+    assert smsgw(folder, "migrate").returncode == 0
+    process = running(folder)
+    try:
+        assert complaint(smsgw(folder, "run"), 69).startswith('node: another smsgw runs as "left" on this database')
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE_S)

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct, structs
 
 from smsgw.domain import joining, repeats
+from smsgw.errors import RepeatUndecided
 from smsgw.flows import access, drafts, receipts
 from smsgw.flows.drafts import Arrival, Draft, Verdict
 from smsgw.flows.outgoing import Outgoing
@@ -86,6 +87,7 @@ class _Effects(Struct, frozen=True, kw_only=True):
 
     outgoing: list[Outgoing]
     stories: list[tuple[Arrival, Verdict]]
+    undecided: set[str]  # arrivals that were not stored
 
 
 class Receiver:
@@ -116,6 +118,9 @@ class Receiver:
 
     def submit(self, item: Item) -> asyncio.Future[None]:
         """Take an item; the future is done after the commit.
+
+        The future fails with RepeatUndecided when nobody can know yet whether the arrival is a redelivery, and with
+        StoreError when it is not known to be stored.
 
         What can be computed about an arrival is computed here: the store's thread commits those before meanwhile.
 
@@ -184,7 +189,8 @@ class Receiver:
         doubted = 0
         for session, link in await sessions.left_open(transaction, node):
             doubted += await self._end_session(transaction, session, link, now_ms)
-        claimed = await nodes.claim_messages(transaction, self._ports.node, node)
+        # What it left on other links waits for a node that has them (see leftovers).
+        claimed = await nodes.claim_messages(transaction, self._ports.node, node, self._catalog.links)
         log.warning("node.taken_over", dead=node, doubted=doubted, queued=claimed)
         return claimed
 
@@ -192,14 +198,18 @@ class Receiver:
         """Finish what waits."""
         await self._batch.close()
 
-    async def _handle(self, entries: Sequence[_Entry]) -> list[None]:
+    async def _handle(self, entries: Sequence[_Entry]) -> list[Exception | None]:
         now_ms = self._ports.clock.now_ms()
         steps = list(_steps(entries))
+        fingerprints = _contested(entries) if self._ports.database.shared else set()
         async with self._turn:
             doubts = dict(self._doubts)
 
             async def body(transaction: Transaction) -> _Effects:
-                effects = _Effects(outgoing=[], stories=[])
+                effects = _Effects(outgoing=[], stories=[], undecided=set())
+                # Before anything else is held: whoever waits here is in nobody's way. A message that comes to two nodes
+                # in the same moment is decided by the second when the first has committed.
+                await mos.lock_fingerprints(transaction, fingerprints)
                 # The node's row is also its lock: a commit of ours that was given up, but is still on its way in the
                 # server, lands before this transaction looks for what it left; nobody buries us meanwhile.
                 await nodes.beat(transaction, self._ports.node, now_ms)
@@ -219,7 +229,7 @@ class Receiver:
         self._send(effects.outgoing)
         # After what waits for the commit, above all the next transaction.
         asyncio.get_running_loop().call_soon(_tell, effects.stories)
-        return [None] * len(entries)
+        return _results(entries, effects.undecided)
 
     # Doubts: messages that may be delivered again
 
@@ -269,9 +279,9 @@ class Receiver:
         if isinstance(step, SessionStarted):
             await sessions.start(transaction, step.row)
         elif isinstance(step, SessionProven):
-            await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven)])
+            await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven, newest="")])
         elif isinstance(step, SessionEnded):
-            await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven)])
+            await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven, newest="")])
             await self._end_session(transaction, step.session, step.link, now_ms)
         else:
             await sessions.prove(transaction, step.proofs)
@@ -285,6 +295,9 @@ class Receiver:
     ) -> None:
         """Store messages and all that they cause."""
         found = await self._find_repeats(transaction, drafted, now_ms)
+        if found.undecided:
+            effects.undecided.update(found.undecided)
+            drafted = [one for one in drafted if one.arrival.id not in found.undecided]
         verdicts = {mo: Verdict(status="repeated", whole=original) for mo, original in found.of.items()}
         fresh = [one for one in drafted if one.arrival.id not in verdicts] if verdicts else drafted
         issued: list[access.Issued] = []
@@ -326,9 +339,10 @@ class Receiver:
             )
             for one in drafted
         ]
-        doubted = await mos.doubted(transaction, {one.fingerprint for one in candidates}, now_ms)
+        nameless = {one.fingerprint for one in candidates if one.operator_id is None}
+        unsure = await mos.unsure(transaction, nameless, self._ports.node, now_ms)
         given = await mos.by_operator_ids(transaction, {one.operator_id for one in candidates if one.operator_id})
-        found = repeats.find(candidates, doubted=doubted, by_operator_id=given)
+        found = repeats.find(candidates, doubted=unsure.doubted, by_operator_id=given, elsewhere=unsure.elsewhere)
         await mos.absorb(transaction, [Absorbed(mo=mo) for mo in found.absorbed])
         return found
 
@@ -382,10 +396,28 @@ def _steps(entries: Sequence[_Entry]) -> Iterator[_Step]:
         yield _run(run)
 
 
+def _contested(entries: Iterable[_Entry]) -> set[str]:
+    """Return the fingerprints that are to be decided by; an operator's id is unique in the database."""
+    drafted = [one.incoming for one in entries if isinstance(one, Draft)]
+    return {one.fingerprint for one in drafted if one.operator_id is None}
+
+
+def _results(entries: Sequence[_Entry], undecided: set[str]) -> list[Exception | None]:
+    """Return what each entry's future is to say after the commit."""
+    if not undecided:
+        return [None] * len(entries)
+    return [
+        RepeatUndecided("an equal message is unproven on another node")
+        if isinstance(one, Draft) and one.arrival.id in undecided
+        else None
+        for one in entries
+    ]
+
+
 def _run(read: list[_Read]) -> _Run:
-    proofs = {one.arrival.session: one.arrival.proven for one in read}
+    last = {one.arrival.session: one.arrival for one in read}
     return _Run(
-        proofs=[Proof(session=session, proven=proofs[session]) for session in sorted(proofs)],
+        proofs=[Proof(session=name, proven=last[name].proven, newest=last[name].id) for name in sorted(last)],
         receipts=[one.row for one in read if isinstance(one, _Told)],
         drafts=[one for one in read if isinstance(one, Draft)],
     )

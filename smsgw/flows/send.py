@@ -35,6 +35,7 @@ _RESULTS_AT_ONCE = 500
 _RECORD_AGAIN_S = 0.5
 _READ_AGAIN_S = 1.0
 _CLOSE_S = 5.0
+_MOST_GIVEN_UP = 10_000  # ids
 _MOST_PAUSES = 20  # by then every pause is the longest
 
 
@@ -56,6 +57,7 @@ class Outbox:
         self._ready: deque[Outgoing] = deque()
         self._later: list[tuple[int, str, Outgoing]] = []  # heap by the time of the next try
         self._held: set[str] = set()  # ready, later, in flight or being recorded
+        self._given_up: dict[str, None] = {}  # settled, queued in the store: not sent again in this life; oldest first
         self._let_go: set[str] | None = None  # while the store is being read: no longer held since the reading began
         self._more = asyncio.Event()  # the store has messages that are not held
         self._more.set()
@@ -65,7 +67,7 @@ class Outbox:
     def offer(self, messages: Sequence[Outgoing]) -> None:
         """Take messages that have just been committed; what does not fit stays in the store for later."""
         for message in messages:
-            if message.row.id in self._held:
+            if message.row.id in self._held or message.row.id in self._given_up:
                 continue
             if len(self._held) >= _CAPACITY or self._more.is_set():
                 self._more.set()  # those in the store are older: order is kept
@@ -170,8 +172,9 @@ class Outbox:
                     if len(results) > 1:
                         alone = len(results)
                         continue
-                    # Nothing is lost: the message is still queued in the store, and sent again after a restart.
                     log.error("mt.result_not_recorded", link=self._link, mt=results[0].id, exc_info=error)
+                    if self._simplify(results[0]):
+                        continue
                 for result in results:
                     key = (result.id, type(result))
                     if self._results.get(key) is result:  # otherwise a later try has taken its place
@@ -179,6 +182,26 @@ class Outbox:
                 alone = max(0, alone - 1)
         finally:
             self._recorder = None
+
+    def _simplify(self, result: Result) -> bool:
+        """Have a result that cannot be recorded try again without what the SMSC said; False when there is no more.
+
+        A message that is settled but cannot be recorded even so stays queued in the store, and is sent again after a
+        restart. Until then it is remembered, not held: it must neither be sent over and over nor take the place of
+        others. (A try that is not recorded is of no consequence, its message is still held.)
+        """
+        if not isinstance(result, Settled):
+            return False
+        if result.message_id is not None or result.command_status is not None:
+            plain = structs.replace(result, message_id=None, command_status=None)
+            self._results[result.id, Settled] = plain
+            return True
+        self._held.discard(result.id)
+        self._given_up[result.id] = None
+        if len(self._given_up) > _MOST_GIVEN_UP:
+            del self._given_up[next(iter(self._given_up))]
+        log.error("mt.result_given_up", link=self._link, mt=result.id)
+        return False
 
     async def _record(self, results: Sequence[Result]) -> None:
         settled = [result for result in results if isinstance(result, Settled)]
@@ -235,7 +258,7 @@ class Outbox:
             for row in rows:
                 if len(self._held) >= _CAPACITY:
                     self._more.set()
-                elif row.id not in self._held and row.id not in let_go:
+                elif row.id not in self._held and row.id not in let_go and row.id not in self._given_up:
                     self._open(row)
             self._wake()
             if len(rows) < _PAGE:

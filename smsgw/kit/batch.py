@@ -29,7 +29,8 @@ class Batch(Generic[Item, Result]):
         The handler must therefore have undone everything when it raises (its transaction is rolled back).
 
     Args:
-        handle: takes 1 to ``limit`` items; returns one result per item, in order.
+        handle: takes 1 to ``limit`` items; returns one result per item, in order. A result that is an exception is
+            raised to whoever waits for that item; the others have succeeded.
         name: names the task.
         limit: items per call.
         capacity: items that may wait beside those being handled.
@@ -37,7 +38,7 @@ class Batch(Generic[Item, Result]):
 
     def __init__(
         self,
-        handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        handle: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         *,
         name: str,
         limit: int = _LIMIT,
@@ -120,13 +121,17 @@ class Batch(Generic[Item, Result]):
         _fail(batch, failure)
         return failure if shared else None
 
-    def _succeed(self, batch: _Entries[Item, Result], results: Sequence[Result]) -> None:
+    def _succeed(self, batch: _Entries[Item, Result], results: Sequence[Result | Exception]) -> None:
         if len(results) != len(batch):
             # Committed, but nobody can tell whose result is whose, and to try again would do it twice.
             _fail(batch, RuntimeError(f"batch {self._name}: {len(results)} results for {len(batch)} items"))
             return
         for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
                 future.set_result(result)
 
     async def _settle_alone(self, batch: _Entries[Item, Result]) -> Exception | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from smsgw.errors import BindError, PduError, SmsgwError, StoreBroken, StoreError, StoreUnavailable
+from smsgw.errors import BindError, PduError, RepeatUndecided, SmsgwError, StoreBroken, StoreError, StoreUnavailable
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
@@ -220,6 +220,8 @@ class Connection:
             self._answer(request, "", self._parts.settings.temporary_error)
             return
         ports = self._parts.ports
+        if self._proven == self._newest:  # what the session may leave in doubt begins here, not at its last message
+            self._proven = self._newest = ports.ids.new("mo")
         mo = ports.ids.new("mo")
         arrival = Arrival(
             id=mo,
@@ -248,6 +250,10 @@ class Connection:
             return
         if isinstance(error, StoreBroken):
             return  # the daemon stops; an answer now could be the last lie
+        if isinstance(error, RepeatUndecided):
+            log.warning("mo.undecided", mo=mo, link=self._parts.link)
+            self._answer(request, mo, self._parts.settings.temporary_error)
+            return
         log.error(
             "mo.not_stored",
             mo=mo,

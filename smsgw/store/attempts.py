@@ -8,7 +8,7 @@ from smsgw.store.database import Reader, Transaction
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """Somebody tried a code. Columns as in migrations/*/0002_access.sql."""
+    """Somebody tried a code. Columns as in migrations/*/0003_access.sql."""
 
     id: str
     service: str

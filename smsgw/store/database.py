@@ -56,6 +56,10 @@ class Database(Protocol):
     def dialect(self) -> Dialect:
         """Which SQL it speaks."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other daemons may work on it at the same time."""
+
     def write(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed and on disk when the block is left, rolled back when it is left by an error.
 

@@ -56,6 +56,13 @@ class Absorbed(Struct, frozen=True, kw_only=True):
     mo: str
 
 
+class Unsure(Struct, frozen=True, kw_only=True):
+    """What may be delivered again."""
+
+    doubted: dict[str, list[str]]  # {fingerprint: ids, oldest first}
+    elsewhere: set[str]  # fingerprints of what is unproven in open sessions of other nodes
+
+
 async def insert(transaction: Transaction, rows: Sequence[MoRow]) -> None:
     """Store messages."""
     await transaction.executemany("mos.insert", rows)
@@ -84,11 +91,23 @@ async def by_operator_ids(reader: Reader, operator_ids: Collection[str]) -> dict
     return {operator_id: mo for mo, operator_id in rows}
 
 
-async def doubted(reader: Reader, fingerprints: Collection[str], now_ms: int) -> dict[str, list[str]]:
-    """Return {fingerprint: ids, oldest first} of messages that may be delivered again."""
-    found: dict[str, list[str]] = {}
-    for mo, fingerprint in await reader.fetch("mos.doubted", fingerprints=list(fingerprints), now_ms=now_ms):
-        found.setdefault(fingerprint, []).append(mo)
+async def lock_fingerprints(transaction: Transaction, fingerprints: Collection[str]) -> None:
+    """Let nobody else decide about messages of these fingerprints until the transaction ends; once a transaction."""
+    if fingerprints:
+        await transaction.fetch("mos.lock_fingerprints", fingerprints=list(fingerprints))
+
+
+async def unsure(reader: Reader, fingerprints: Collection[str], node: str, now_ms: int) -> Unsure:
+    """Return which messages of these fingerprints may be delivered again, as ``node`` sees it."""
+    found = Unsure(doubted={}, elsewhere=set())
+    if not fingerprints:
+        return found
+    rows = await reader.fetch("mos.unsure", fingerprints=list(fingerprints), node=node, now_ms=now_ms)
+    for mo, fingerprint in rows:
+        if mo is None:
+            found.elsewhere.add(fingerprint)
+        else:
+            found.doubted.setdefault(fingerprint, []).append(mo)
     return found
 
 

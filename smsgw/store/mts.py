@@ -55,6 +55,31 @@ class Retry(Struct, frozen=True, kw_only=True):
     command_status: int | None
 
 
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A queued message, as far as it takes to see whether somebody will send it."""
+
+    link: str
+    id: str
+    node: str
+    expires_ms: int
+    alive: bool  # its node is on the list
+
+
+class Expired(Struct, frozen=True, kw_only=True):
+    """A message whose validity is over."""
+
+    id: str
+    now_ms: int
+
+
+class Claimed(Struct, frozen=True, kw_only=True):
+    """A message that changes its node."""
+
+    id: str
+    node: str
+    from_node: str
+
+
 async def insert(transaction: Transaction, rows: Sequence[MtRow]) -> None:
     """Queue messages."""
     if rows:
@@ -65,6 +90,27 @@ async def queued(reader: Reader, link: str, node: str, after: str, count: int) -
     """Return up to ``count`` of a link's queued messages with ids above ``after``, oldest first."""
     rows = await reader.fetch("mts.queued", link=link, node=node, after=after, count=count)
     return [MtRow(**dict(zip(MtRow.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def walk(reader: Reader, link: str, after: str, count: int) -> list[Waiting]:
+    """Return up to ``count`` queued messages in the order of link and id, from behind this one."""
+    rows = await reader.fetch("mts.walk", link=link, after=after, count=count)
+    return [
+        Waiting(link=link, id=name, node=node, expires_ms=expires_ms, alive=bool(alive))
+        for link, name, node, expires_ms, alive in rows
+    ]
+
+
+async def expire(transaction: Transaction, rows: Sequence[Expired]) -> None:
+    """End messages that are queued still."""
+    if rows:
+        await transaction.executemany("mts.expire", rows)
+
+
+async def claim_each(transaction: Transaction, rows: Sequence[Claimed]) -> None:
+    """Take over queued messages whose node is not on the list of the living."""
+    if rows:
+        await transaction.executemany("mts.claim_each", rows)
 
 
 async def settle(transaction: Transaction, rows: Sequence[Settled]) -> None:

@@ -1,5 +1,7 @@
 """The daemons on one database: who lives, and whose work is left behind."""
 
+from collections.abc import Collection
+
 from smsgw.store.database import Reader, Transaction
 
 
@@ -18,6 +20,6 @@ async def bury(transaction: Transaction, node: str, before_ms: int) -> bool:
     return await transaction.execute("nodes.bury", node=node, before_ms=before_ms) == 1
 
 
-async def claim_messages(transaction: Transaction, node: str, from_node: str) -> int:
-    """Hand the messages that a node left queued to another; return how many."""
-    return await transaction.execute("mts.claim", node=node, from_node=from_node)
+async def claim_messages(transaction: Transaction, node: str, from_node: str, links: Collection[str]) -> int:
+    """Hand the messages that a node left queued on these links to another; return how many."""
+    return await transaction.execute("mts.claim", node=node, from_node=from_node, links=list(links))

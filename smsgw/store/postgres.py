@@ -31,7 +31,7 @@ _WRITE: Final = "begin isolation level read committed"
 _READ: Final = "begin isolation level repeatable read, read only"
 
 # What asyncpg raises at its calls; OSError and TimeoutError when there is no server.
-_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # Kinds of SQLSTATE (PostgreSQL, appendix A) that pass by themselves, or with somebody's help at the server: no
 # connection, no permission to connect, conflict with another transaction, no resources, shutdown or cancellation, I/O.
 _UNAVAILABLE_KINDS: Final = frozenset({"08", "28", "40", "53", "57", "58"})
@@ -54,6 +54,7 @@ class PostgresDatabase:
     """A pool of connections to one database; a ``database.Database``."""
 
     dialect: Final[Dialect] = "postgres"
+    shared: Final = True
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", queries: Queries, limits: PostgresLimits) -> None:
         self._pool = pool
@@ -84,7 +85,7 @@ class PostgresDatabase:
                 error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError | ValueError
             ):
                 raise StartError(f"store.dsn: PostgreSQL cannot be used with it: {error}", _BAD_SETTINGS) from None
-            if isinstance(error, _ERRORS):
+            if isinstance(error, ERRORS):
                 raise mapped(error) from None
             raise
         return cls(pool, queries, limits)
@@ -123,7 +124,7 @@ class PostgresDatabase:
         try:
             async with asyncio.timeout(self._limits.statement_ms / 1000):
                 await self._pool.close()
-        except _ERRORS:
+        except ERRORS:
             self._pool.terminate()
 
     @asynccontextmanager
@@ -131,12 +132,12 @@ class PostgresDatabase:
         """Borrow a connection from the pool."""
         try:
             connection = await self._pool.acquire(timeout=self._limits.connect_ms / 1000)
-        except _ERRORS as error:
+        except ERRORS as error:
             raise mapped(error) from None
         try:
             yield connection
         finally:
-            with suppress(*_ERRORS):  # the pool replaces what it cannot take back
+            with suppress(*ERRORS):  # the pool replaces what it cannot take back
                 await to_the_end(self._pool.release(connection))
 
 
@@ -171,7 +172,7 @@ class PostgresSnapshot:
             return
         try:
             await self._connection.execute("rollback")
-        except _ERRORS:
+        except ERRORS:
             _give_up(self._connection)
 
     async def _run(self, call: Callable[..., Awaitable[T]], *arguments: object, **options: Any) -> T:
@@ -180,7 +181,7 @@ class PostgresSnapshot:
             raise self._over
         try:
             return await call(*arguments, **options)
-        except _ERRORS as error:
+        except ERRORS as error:
             if isinstance(error, TimeoutError):
                 _give_up(self._connection)
             lost = _is_lost(self._connection)

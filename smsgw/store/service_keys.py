@@ -8,7 +8,7 @@ from smsgw.store.database import Reader, Transaction
 
 
 class ServiceKey(Struct, frozen=True, kw_only=True):
-    """A key. Columns as in migrations/*/0002_access.sql."""
+    """A key. Columns as in migrations/*/0003_access.sql."""
 
     id: str  # key_…; told to the merchant as the token's kid
     service: str

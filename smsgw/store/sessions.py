@@ -18,10 +18,11 @@ class SessionRow(Struct, frozen=True, kw_only=True):
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """The last message of a session whose acknowledgement has provably arrived."""
+    """How far a session has come."""
 
     session: str
-    proven: str
+    proven: str  # the last message whose acknowledgement has provably arrived, or an id before the next one
+    newest: str  # the last message that it has brought; "" when there is none since the last time
 
 
 async def seen(transaction: Transaction, node: str, now_ms: int) -> None:
@@ -37,7 +38,7 @@ async def start(transaction: Transaction, row: SessionRow) -> None:
 
 
 async def prove(transaction: Transaction, rows: Sequence[Proof]) -> None:
-    """Move proofs forward."""
+    """Move sessions forward."""
     if rows:
         await transaction.executemany("sessions.prove", rows)
 

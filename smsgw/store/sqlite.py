@@ -56,6 +56,7 @@ class SqliteDatabase:
     """An open SQLite file; a ``database.Database``."""
 
     dialect: Final[Dialect] = "sqlite"
+    shared: Final = False
 
     def __init__(self, path: Path, queries: Queries, limits: SqliteLimits, health: "_Health") -> None:
         self._path = path

@@ -1,6 +1,6 @@
 """Delivered again, or sent twice: a subscriber pays for each message sent, and for none that the operator repeats."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hypothesis import given, strategies as st
 
@@ -17,8 +17,9 @@ def found(
     *candidates: Candidate,
     doubted: Mapping[str, list[str]] | None = None,
     given: Mapping[str, str] | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Repeats:
-    return find(candidates, doubted=doubted or {}, by_operator_id=given or {})
+    return find(candidates, doubted=doubted or {}, by_operator_id=given or {}, elsewhere=elsewhere)
 
 
 # --- the operator's id decides --------------------------------------------------------------------------------------
@@ -131,3 +132,26 @@ def test_nothing_repeats_what_comes_later_and_no_doubt_is_used_twice(
 @given(st.integers(1, 10))
 def test_a_healthy_session_never_loses_a_purchase(count: int) -> None:
     assert found(*(came(f"m{number}", number) for number in range(count))).of == {}
+
+
+# --- several nodes --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_unproven_elsewhere_is_not_decided() -> None:
+    result = found(came("b"), came("c"), came("d", text="other"), elsewhere={"sun"})
+    assert result == Repeats(of={}, absorbed=[], undecided=frozenset({"b", "c"}))
+
+
+def test_a_doubt_decides_before_it() -> None:
+    result = found(came("b"), came("c"), doubted={"sun": ["a"]}, elsewhere={"sun"})
+    assert result == Repeats(of={"b": "a"}, absorbed=["a"], undecided=frozenset({"c"}))
+
+
+def test_an_operator_s_id_decides_before_it() -> None:
+    result = found(came("b", operator_id="7"), came("c", operator_id="8"), given={"7": "a"}, elsewhere={"sun"})
+    assert result == Repeats(of={"b": "a"}, absorbed=[])
+
+
+def test_what_is_undecided_is_not_repeated_by_what_comes_later() -> None:
+    result = found(came("b"), came("c", TIMER), elsewhere={"sun"})
+    assert result == Repeats(of={}, absorbed=[], undecided=frozenset({"b", "c"}))

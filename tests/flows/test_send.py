@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
@@ -14,7 +14,9 @@ from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.send import Outbox
 from smsgw.kit.vault import Key, Vault
 from smsgw.smpp import status
-from smsgw.store.database import Reader
+from smsgw.store import mts
+from smsgw.store.database import Reader, Transaction
+from smsgw.store.mts import Settled
 from tests.flows.logged import entries, logged
 from tests.flows.world import LINK, SECOND, SUN, World, changed, texts, world
 from tests.servers.engines import Engine
@@ -415,8 +417,39 @@ async def test_one_poisoned_result_does_not_take_the_others_along(engine: Engine
                 outbox.accepted(third, "3")
                 await outbox.close()
                 [entry] = await entries(stream, "mt.result_not_recorded")
-        assert [row[0] for row in await told(one)] == ["accepted", "queued", "accepted"]
+        assert [row[:2] for row in await told(one)] == [("accepted", 0), ("refused", None), ("accepted", 0)]
         assert entry["mt"] == second.row.id
+        assert outbox._held == set()
+
+
+async def test_a_result_that_can_never_be_recorded_takes_no_room_and_is_not_sent_over_and_over(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = mts.settle
+
+    async def poisoned(transaction: Transaction, rows: Sequence[Settled]) -> None:
+        if any(row.id in bad for row in rows):
+            raise ValueError("never")
+        await settle(transaction, rows)
+
+    monkeypatch.setattr(mts, "settle", poisoned)
+    monkeypatch.setattr(send, "_MOST_GIVEN_UP", 2)
+    async with world(engine) as one:
+        box = Box(one)
+        messages = await buy(one, "SUN 1", "SUN 2", "SUN 3", "SUN 4")
+        bad = set(names(messages[:3]))
+        async with box.running() as outbox:
+            for message in box.take_all():
+                outbox.accepted(message, "7")
+            while outbox._recorder is not None:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0)
+            assert outbox._held == set()
+            outbox.offer(messages[1:3])
+            outbox.look_again()
+            await box.read_back()
+            await asyncio.sleep(0.1)
+            assert names(box.take_all()) == names(messages[:1]), "the oldest of more than can be remembered"
+        assert [row[0] for row in await told(one)] == ["queued", "queued", "queued", "accepted"]
 
 
 async def test_a_broken_disk_ends_the_recording(sqlite: Engine) -> None:

@@ -66,6 +66,10 @@ class Fickle:
     def dialect(self) -> Dialect:
         return self._inner.dialect
 
+    @property
+    def shared(self) -> bool:
+        return self._inner.shared
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         self.entered.set()

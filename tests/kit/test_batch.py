@@ -65,6 +65,18 @@ def test_what_waits_is_handled_together_in_order() -> None:
     run(test)
 
 
+def test_a_result_that_is_an_error_reaches_the_one_that_it_is_for() -> None:
+    async def test(_: Store) -> None:
+        async def handle(items: Sequence[int]) -> list[str | Exception]:
+            return [StoreUnavailable("not now") if item == 1 else f"did {item}" for item in items]
+
+        batch = Batch(handle, name="test")
+        told = await asyncio.gather(*(batch.submit(item) for item in range(3)), return_exceptions=True)
+        assert [type(one) for one in told] == [str, StoreUnavailable, str]
+
+    run(test)
+
+
 def test_what_arrives_during_a_transaction_is_the_next_one() -> None:
     async def test(store: Store) -> None:
         store.gate.clear()

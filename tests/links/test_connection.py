@@ -1,14 +1,17 @@
 """One bind from its connection to its end: what is acknowledged when, what is proven, what is sent how fast."""
 
 import asyncio
+import secrets
 
 import pytest
 
-from smsgw.errors import BindError, StoreBroken, StoreUnavailable
+from smsgw.errors import BindError, RepeatUndecided, StoreBroken, StoreUnavailable
 from smsgw.flows.receive import SessionProven
+from smsgw.kit.ids import IdMaker
 from tests.links.doubles import Scene, scene, virtual
 from tests.peers import octets
 from tests.peers.plain_smsc import Line, Mo, correct
+from tests.simulator.virtual_loop import LoopClock
 
 NUMBER = "359888123456"
 
@@ -69,6 +72,34 @@ async def test_what_the_receiver_has_no_room_for_is_asked_for_again() -> None:
 
 
 @virtual
+async def test_what_cannot_be_decided_yet_is_asked_for_again() -> None:
+    async with scene(temporary_error=octets.TRY_AGAIN) as one:
+        await one.bound()
+        one.inbox.stores = False
+        [mo] = await arrive(one, 1)
+        [future] = one.inbox.stored.values()
+        future.set_exception(RepeatUndecided("unproven on another node"))
+        await one.until(lambda: len(one.inbox.arrivals) == 2)  # it came again
+        assert mo.answers == [octets.TRY_AGAIN]
+
+
+@virtual
+async def test_what_a_session_leaves_in_doubt_begins_at_the_first_that_is_unproven() -> None:
+    """However long nothing came: what other sessions brought meanwhile is not looked through at the end."""
+    async with scene() as one:
+        await one.bound()
+        await arrive(one, 1)
+        await prove(one)
+        await asyncio.sleep(60)
+        await arrive(one, 2)
+        first, second, third = one.inbox.arrivals
+        assert first.id < second.proven < second.id
+        assert second.proven == third.proven
+        minute_later = IdMaker(LoopClock(), secrets.token_bytes).new("mo")
+        assert second.proven[:11] == minute_later[:11] != first.id[:11], "its time is the second message's"
+
+
+@virtual
 async def test_nothing_is_said_when_the_store_is_broken() -> None:
     async with scene() as one:
         await one.bound()
@@ -126,7 +157,8 @@ async def test_a_proof_that_an_arrival_carries_is_not_stored_by_itself() -> None
         await arrive(one, 1)
         await asyncio.sleep(1)
         assert [item for item in one.inbox.items if isinstance(item, SessionProven)] == []
-        assert one.inbox.arrivals[1].proven == one.inbox.arrivals[0].id
+        first, second = one.inbox.arrivals
+        assert first.id <= second.proven < second.id
 
 
 @virtual
@@ -136,7 +168,7 @@ async def test_without_a_later_request_nothing_is_proven() -> None:
         await prove(one)
         mos = await arrive(one, 2)
         await one.smsc.until(lambda: all(mo.acknowledged for mo in mos))
-        assert (await one.end()).proven == one.inbox.began[0].row.proven < one.inbox.arrivals[0].id
+        assert (await one.end()).proven == one.inbox.arrivals[0].proven < one.inbox.arrivals[0].id
 
 
 @virtual

@@ -1,6 +1,7 @@
 """Our own schema and queries: the same tables on both engines, and no query that would read a whole table."""
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,10 +11,12 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
+from smsgw.store import migrate, mos
 from smsgw.store.opening import MIGRATIONS, SQL
 from smsgw.store.queries import DIALECTS, Query, load
 from tests.servers.engines import Engine
 from tests.store.look import select
+from tests.store.rows import mo
 
 QUERIES: Final = sorted(load(SQL, "sqlite"))
 # What reads all of a table, and may: one row, a table as short as the lists of nodes, doubts or keys, a rare event.
@@ -23,7 +26,6 @@ SCANS: Final = {
     "service_keys.live": "service_keys",
     "mos.forget_doubts": "mo_uncertain",
     "mts.any": "mts",
-    "mts.claim": "mts USING INDEX mts_queued",
     "nodes.silent": "nodes",
 }
 
@@ -116,9 +118,26 @@ async def test_sqlite_takes_no_value_of_another_kind(tmp_path: Path) -> None:
 
 def test_the_migrations_say_the_same_about_every_column() -> None:
     """The comments are the only description of the schema that people have; the engines' files must not drift apart."""
-    texts = ["".join(file.read_text() for file in sorted((MIGRATIONS / dialect).glob("*.sql"))) for dialect in DIALECTS]
-    comments = [re.findall(r"--(.*)", text) for text in texts]
-    assert comments[0] == comments[1]
+    for name in [file.name for file in (MIGRATIONS / "sqlite").glob("*.sql")]:
+        texts = [(MIGRATIONS / dialect / name).read_text() for dialect in DIALECTS]
+        comments = [re.findall(r"--(.*)", text) for text in texts]
+        assert comments[0] == comments[1]
+
+
+async def test_a_session_that_was_open_before_its_newest_message_was_kept_loses_no_doubt(
+    engine: Engine, tmp_path: Path
+) -> None:
+    shutil.copytree(MIGRATIONS, tmp_path / "old", ignore=shutil.ignore_patterns("000[2-9]_*"))
+    async with engine.open(migrations=tmp_path / "old") as database:
+        async with database.write() as transaction:
+            await mos.insert(transaction, [mo("mo_1"), mo("mo_2", session="ses_2")])
+            await transaction.script(
+                "insert into link_sessions (id, link, node, bound_ms, proven) "
+                "values ('ses_1', 'north', 'left', 0, 'mo_0')"
+            )
+        assert (await migrate.migrate(database, MIGRATIONS, 0))[0] == "0002_session_newest"
+        async with database.write() as transaction:
+            assert await mos.doubt_session(transaction, "ses_1", 1_000) == 1
 
 
 # --- every query ----------------------------------------------------------------------------------------------------
@@ -128,8 +147,8 @@ def test_the_migrations_say_the_same_about_every_column() -> None:
 def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """An empty SQLite database of our schema."""
     with closing(sqlite3.connect(tmp_path_factory.mktemp("schema") / "a.db")) as raw:
-        for file in sorted((MIGRATIONS / "sqlite").glob("*.sql")):
-            raw.executescript(file.read_text())
+        for migration in migrate.load(MIGRATIONS, "sqlite"):
+            raw.executescript(migration.sql)
         yield raw
 
 

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from smsgw.errors import StoreConflict
+from smsgw.errors import StoreConflict, StoreUnavailable
 from smsgw.store import mos, sessions
 from smsgw.store.database import Database
 from smsgw.store.mos import Absorbed, Joined, MoRow, WaitingPart
@@ -20,9 +20,14 @@ async def put(database: Database, *rows: MoRow) -> None:
         await mos.insert(transaction, rows)
 
 
+async def elsewhere(database: Database, node: str, *fingerprints: str) -> set[str]:
+    async with database.write() as transaction:
+        return (await mos.unsure(transaction, fingerprints, node, 0)).elsewhere
+
+
 async def doubts(database: Database, *fingerprints: str, now_ms: int = 0) -> dict[str, list[str]]:
     async with database.write() as transaction:  # on PostgreSQL they are locked
-        return await mos.doubted(transaction, fingerprints, now_ms)
+        return (await mos.unsure(transaction, fingerprints, "left", now_ms)).doubted
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
@@ -175,7 +180,7 @@ async def test_a_session_that_ends_leaves_in_doubt_what_it_had_not_proven(engine
         async with database.write() as transaction:
             await sessions.start(transaction, session("ses_1"))
             await sessions.start(transaction, session("ses_2"))
-            await sessions.prove(transaction, [Proof(session="ses_1", proven="mo_2")])
+            await sessions.prove(transaction, [Proof(session="ses_1", proven="mo_2", newest="mo_7")])
         await put(
             database,
             mo("mo_1"),
@@ -193,3 +198,50 @@ async def test_a_session_that_ends_leaves_in_doubt_what_it_had_not_proven(engine
         async with database.write() as transaction:
             assert await mos.doubt_session(transaction, "ses_1", FAR) == 0, "each message once"
             assert await mos.doubt_session(transaction, "ses_missing", FAR) == 0
+
+
+async def test_what_comes_after_a_session_s_newest_message_is_not_looked_at(engine: Engine) -> None:
+    """A session that has been quiet for long costs nothing when it ends, whatever others have brought since."""
+    async with engine.open() as database:
+        async with database.write() as transaction:
+            await sessions.start(transaction, session("ses_1"))
+            await sessions.prove(transaction, [Proof(session="ses_1", proven="", newest="mo_1")])
+        await put(database, mo("mo_1"), mo("mo_2", fingerprint="g"))
+        async with database.write() as transaction:
+            assert await mos.doubt_session(transaction, "ses_1", FAR) == 1
+        assert await doubts(database, "f", "g") == {"f": ["mo_1"]}
+
+
+# --- other nodes ----------------------------------------------------------------------------------------------------
+
+
+async def test_other_nodes_unproven_messages_are_found(postgres_dsn: str) -> None:
+    async with Engine(dialect="postgres", place=postgres_dsn).open() as database:
+        async with database.write() as transaction:
+            for name, node in (("ses_1", "left"), ("ses_2", "right"), ("ses_3", "right")):
+                await sessions.start(transaction, session(name, node=node))
+                await sessions.prove(transaction, [Proof(session=name, proven="mo_2", newest="mo_6")])
+            await sessions.end(transaction, "ses_3", 5_000)
+        await put(
+            database,
+            *(mo(f"mo_{at}", session="ses_2", fingerprint=f"f{at}") for at in (2, 3, 6, 7)),
+            mo("mo_4", session="ses_3", fingerprint="f4"),
+            mo("mo_5", session="ses_1", fingerprint="f5"),
+        )
+        every = [f"f{at}" for at in range(2, 8)]
+        assert await elsewhere(database, "left", *every) == {"f3", "f6"}, "unproven, of an open session, of the other"
+        assert await elsewhere(database, "left", "f6", "missing") == {"f6"}
+        assert await elsewhere(database, "right", *every) == {"f5"}
+
+
+async def test_of_two_transactions_with_one_fingerprint_the_second_waits(postgres_dsn: str) -> None:
+    async with Engine(dialect="postgres", place=postgres_dsn).open(lock_wait_ms=50) as database:
+        async with database.write() as first:
+            await mos.lock_fingerprints(first, ["f", "g"])
+            async with database.write() as second:
+                await mos.lock_fingerprints(second, ["h"])
+            with pytest.raises(StoreUnavailable):
+                async with database.write() as second:
+                    await mos.lock_fingerprints(second, ["h", "g"])
+        async with database.write() as second:
+            await mos.lock_fingerprints(second, ["g"])

@@ -55,9 +55,10 @@ async def test_each_link_and_node_has_its_own(engine: Engine) -> None:
 async def test_another_node_may_take_over_what_is_still_queued(engine: Engine) -> None:
     async with engine.open() as database:
         await put(database, mt("mt_1", node="right"), mt("mt_2", node="right"), mt("mt_3", node="middle"))
+        await put(database, mt("mt_4", node="right", link="south"))
         async with database.write() as transaction:
             await mts.settle(transaction, [accepted("mt_2")])
-            assert await nodes.claim_messages(transaction, "left", "right") == 1
+            assert await nodes.claim_messages(transaction, "left", "right", ["north"]) == 1
         assert await queued(database) == ["mt_1"]
 
 

@@ -27,6 +27,7 @@ async def test_a_session_is_open_until_it_ends(engine: Engine) -> None:
         "bound_ms": 1_000,
         "ended_ms": 5_000,
         "proven": "mo_0",
+        "newest": "mo_0",
     }
 
 
@@ -54,16 +55,24 @@ async def test_proofs_only_move_forward(engine: Engine, proofs: list[str], prove
     async with engine.open() as database, database.write() as transaction:
         await sessions.start(transaction, session("ses_1"))
         await sessions.prove(transaction, [])
-        await sessions.prove(transaction, [Proof(session="ses_1", proven=one) for one in proofs])
-        await sessions.prove(transaction, [Proof(session="ses_missing", proven="mo_9")])
+        await sessions.prove(transaction, [Proof(session="ses_1", proven=one, newest="") for one in proofs])
+        await sessions.prove(transaction, [Proof(session="ses_missing", proven="mo_9", newest="mo_9")])
     assert await columns(engine, "link_sessions", "ses_1", "proven") == {"proven": proven}
+
+
+async def test_what_a_session_has_brought_moves_forward_beside_its_proofs(engine: Engine) -> None:
+    async with engine.open() as database, database.write() as transaction:
+        await sessions.start(transaction, session("ses_1"))
+        for proven, newest in (("mo_0", "mo_3"), ("mo_2", "mo_1"), ("mo_1", "")):
+            await sessions.prove(transaction, [Proof(session="ses_1", proven=proven, newest=newest)])
+    assert await columns(engine, "link_sessions", "ses_1", "proven", "newest") == {"proven": "mo_2", "newest": "mo_3"}
 
 
 async def test_a_session_that_goes_on_although_another_node_has_ended_it_is_open_again(engine: Engine) -> None:
     async with engine.open() as database, database.write() as transaction:
         await sessions.start(transaction, session("ses_1"))
         await sessions.end(transaction, "ses_1", 5_000)
-        await sessions.prove(transaction, [Proof(session="ses_1", proven="")])
+        await sessions.prove(transaction, [Proof(session="ses_1", proven="", newest="")])
         assert await sessions.left_open(transaction, "left") == [("ses_1", "north")]
     assert await columns(engine, "link_sessions", "ses_1", "proven") == {"proven": "mo_0"}
 

@@ -14,7 +14,7 @@ update mos set status = 'joined', whole = :whole where id = :id and status = 'pa
 insert into mo_uncertain (mo, fingerprint, until_ms)
 select case when m.status = 'repeated' then coalesce(m.whole, m.id) else m.id end, m.fingerprint, :until_ms
 from mos m join link_sessions s on s.id = m.session
-where s.id = :session and m.session = :session and m.id > s.proven
+where s.id = :session and m.session = :session and m.id > s.proven and m.id <= s.newest
 on conflict (mo) do nothing;
 
 -- name: absorb*!

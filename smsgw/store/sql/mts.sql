@@ -17,9 +17,19 @@ from mts where status = 'queued' and link = :link and node = :node and id > :aft
 update mts set not_before_ms = :not_before_ms, tries = :tries, command_status = :command_status
 where id = :id and status = 'queued';
 
--- name: claim!
--- A node takes over what another left.
-update mts set node = :node where status = 'queued' and node = :from_node;
+-- name: walk
+-- The next queued messages of all links and nodes, and whether their node is on the list of the living.
+select link, id, node, expires_ms, case when exists (select 1 from nodes where nodes.id = mts.node) then 1 else 0 end
+from mts where status = 'queued' and (link, id) > (:link, :after) order by link, id limit :count;
+
+-- name: expire*!
+-- The validity of a message that nobody sends is over.
+update mts set status = 'expired', answered_ms = :now_ms where id = :id and status = 'queued';
+
+-- name: claim_each*!
+-- A node takes over a message whose own node is not on the list of the living.
+update mts set node = :node where id = :id and status = 'queued' and node = :from_node
+    and not exists (select 1 from nodes where nodes.id = :from_node);
 
 -- name: any
 -- Whether there are messages at all: their texts are sealed under the key.

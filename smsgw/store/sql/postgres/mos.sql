@@ -5,10 +5,29 @@ select case when status = 'repeated' then coalesce(whole, id) else id end, finge
 from mos where id = any(:ids::text[])
 on conflict (mo) do nothing;
 
--- name: doubted
--- The messages that one of these may be a redelivery of, oldest first.
-select mo, fingerprint from mo_uncertain
-where fingerprint = any(:fingerprints::text[]) and until_ms > :now_ms order by mo for update;
+-- name: unsure
+-- The messages that one of these may be a redelivery of, oldest first; without an id those that are unproven in open
+-- sessions of other nodes. One statement, hence one snapshot: a session's end moves its messages from here to there.
+with doubted as materialized (
+    select mo, fingerprint from mo_uncertain
+    where fingerprint = any(:fingerprints::text[]) and until_ms > :now_ms order by mo for update
+)
+select mo, fingerprint from doubted
+union all
+select null, m.fingerprint from link_sessions s cross join lateral (
+    select mos.fingerprint from mos
+    where mos.id > s.proven and mos.id <= s.newest and mos.session = s.id
+        and mos.fingerprint = any(:fingerprints::text[])
+    offset 0
+) m
+where s.ended_ms is null and s.node <> :node
+order by mo;
+
+-- name: lock_fingerprints
+-- Nobody else may decide about messages of these fingerprints until the transaction ends: both would miss the other's.
+-- In one order, so that nobody waits in a circle; 7396172 is smsgw's own.
+select pg_advisory_xact_lock(7396172, key)::text
+from (select distinct hashtext(one) as key from unnest(:fingerprints::text[]) as one order by key offset 0) as keys;
 
 -- name: by_operator_ids
 -- The messages that the operator gave these ids.

@@ -3,3 +3,7 @@
 update mts set status = :status, command_status = :command_status, message_id = :message_id,
     answered_ms = :answered_ms, tries = :tries
 where id = :id and status = 'queued';
+
+-- name: claim!
+-- A node takes over what another left for links that both have.
+update mts set node = :node where status = 'queued' and node = :from_node and link = any(:links::text[]);

@@ -5,10 +5,15 @@ select case when status = 'repeated' then coalesce(whole, id) else id end, finge
 from mos where id in (select value from json_each(:ids))
 on conflict (mo) do nothing;
 
--- name: doubted
--- The messages that one of these may be a redelivery of, oldest first.
+-- name: unsure
+-- The messages that one of these may be a redelivery of, oldest first; there are no other nodes with sessions.
 select mo, fingerprint from mo_uncertain
-where fingerprint in (select value from json_each(:fingerprints)) and until_ms > :now_ms order by mo;
+where fingerprint in (select value from json_each(:fingerprints)) and until_ms > :now_ms and :node is not null
+order by mo;
+
+-- name: lock_fingerprints
+-- Messages of these fingerprints are ours alone until the transaction ends: SQLite has one writer.
+select 1 where :fingerprints is null;
 
 -- name: by_operator_ids
 -- The messages that the operator gave these ids.

@@ -4,3 +4,7 @@ update mts set status = v.column2, command_status = v.column3, message_id = v.co
     tries = v.column6
 from (values (:id, :status, :command_status, :message_id, :answered_ms, :tries)) as v
 where mts.id = v.column1 and mts.status = 'queued';
+
+-- name: claim!
+-- A node takes over what another left for links that both have.
+update mts set node = :node where status = 'queued' and node = :from_node and link in (select value from json_each(:links));
