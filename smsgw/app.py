@@ -111,9 +111,9 @@ class App:
         stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports, sold, configuration.main.guessing)
         stack.push_async_callback(verifier.close)
-        returns = Returns(ports)
-        await returns.refresh(sold.services)
-        desks = Desks(verifier=verifier, returns=returns)
+        self._returns = Returns(ports)
+        await self._returns.refresh(sold.services)
+        desks = Desks(verifier=verifier, returns=self._returns)
         settings_of_web = configuration.main.web
         server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)
         stack.push_async_callback(server.stop)
@@ -208,6 +208,10 @@ class App:
             self._ended.set_exception(error)
         elif self._late is None and self._ended.exception() is None:
             self._late = error
+
+    def return_keys(self, service: str) -> dict[str, bytes]:
+        """Return the keys that a service's merchant checks return tokens with, by their ids."""
+        return self._returns.keys_of(service)
 
     def request_stop(self) -> bool:
         """Ask the daemon to stop; `wait` returns then. False when it is on its way out already."""

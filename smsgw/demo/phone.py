@@ -60,6 +60,8 @@ class Phone:
         self._short_code = short_code
         self._deliver = deliver
         self._now_ms = now_ms
+        self.state = secrets.token_hex(16)  # tells the merchant's site which browser brings a proof
+        self.inside_until_ms = 0  # until when the merchant's site lets this browser in
         self._last_id = 0
         self._waiting = 0
         self._asked_at_ms: int | None = None

@@ -14,6 +14,7 @@ import phonenumbers
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from smsgw.demo.door import Door
 from smsgw.demo.feed import Feed
 from smsgw.demo.phone import CODE_PATTERN, LISTENERS_LIMIT, TEXT_LIMIT, Phone, PhoneBusy, Phones
 from smsgw.demo.tap import Tap, TapBind
@@ -62,6 +63,8 @@ class Site(msgspec.Struct, kw_only=True):
     phones: Phones
     tap: Tap
     offer: Offer
+    door: Door
+    now_ms: Callable[[], int]
     closing: bool = False
 
 
@@ -69,13 +72,14 @@ SITE: Final = web.AppKey("SITE", Site)
 
 
 def create_site(
-    *, smsc: Smsc, offer: Offer, code_pattern: str = CODE_PATTERN, clock: Clock | None = None
+    *, smsc: Smsc, offer: Offer, door: Door, code_pattern: str = CODE_PATTERN, clock: Clock | None = None
 ) -> web.Application:
     """Build the page and everything it asks for.
 
     Args:
         smsc: the operator, started or not; its hooks are taken.
         offer: see Offer.
+        door: lets visitors in who bring a proof.
         code_pattern: a regular expression that finds the access code in an answer.
         clock: stamps messages and PDUs.
     """
@@ -84,7 +88,7 @@ def create_site(
     tap = Tap(now_ms=clock.now_ms)
     _plug_in(smsc, phones, tap)
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_guard])
-    app[SITE] = Site(phones=phones, tap=tap, offer=offer)
+    app[SITE] = Site(phones=phones, tap=tap, offer=offer, door=door, now_ms=clock.now_ms)
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -92,7 +96,8 @@ def create_site(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for path, template in (("/", "home"), ("/paid", "paid"), ("/expired", "expired"), ("/invalid", "invalid")):
+    app.router.add_get("/paid", _enter)
+    for path, template in (("/", "home"), ("/expired", "expired"), ("/invalid", "invalid")):
         app.router.add_get(path, _page(f"{template}.html"))
     app.router.add_get("/phone/events", _events)
     app.router.add_post("/phone/messages", _send)
@@ -125,6 +130,25 @@ def _page(template: str) -> Handler:
     return show
 
 
+async def _enter(request: web.Request) -> web.Response:
+    """The page that was paid for: a proof opens it, and its address alone does not."""
+    site = request.app[SITE]
+    phone = site.phones.find(request.cookies.get(COOKIE, ""))
+    if "rt" in request.query:
+        until_ms = site.door.open(request.query["rt"], phone.state if phone else "")
+        if phone is None or until_ms is None:
+            return _go("/invalid")
+        phone.inside_until_ms = until_ms
+        return _go("/paid")  # without the proof in the address
+    if phone is None or phone.inside_until_ms <= site.now_ms():
+        return _go("/")
+    return _show(request, "paid.html")
+
+
+def _go(path: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": path})
+
+
 def _show(request: web.Request, template: str, status: int = 200) -> web.Response:
     """Render a page with this browser's phone, which is switched on at the first visit."""
     site = request.app[SITE]
@@ -140,6 +164,7 @@ def _show(request: web.Request, template: str, status: int = 200) -> web.Respons
         "number": phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
         "text_limit": TEXT_LIMIT,
         "path": request.path,
+        "state": phone.state,
     }
     response = aiohttp_jinja2.render_template(template, request, context, status=status)
     if key is not None:

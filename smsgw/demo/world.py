@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from smsgw import settings
 from smsgw.app import App
+from smsgw.demo.door import Door
 from smsgw.demo.site import STATIC, TEMPLATES, Offer, create_site
 from smsgw.demo.throwaway import Occasion, write
 from smsgw.domain import catalog
@@ -69,7 +70,8 @@ async def open_demo(places: Places, stack: AsyncExitStack) -> tuple[App, str]:
         verify_url=f"http://{places.host}:{verify}/v/{SERVICE}",
         site_url=site_url,
     )
-    site = create_site(smsc=smsc, offer=offer, code_pattern=CODE_PATTERN)
+    door = Door(SERVICE, lambda: app.return_keys(SERVICE), SystemClock().now_ms)
+    site = create_site(smsc=smsc, offer=offer, door=door, code_pattern=CODE_PATTERN)
     await _serve(site, places.host, page, stack)
     return app, site_url
 

@@ -98,6 +98,10 @@ class Returns:
             keys.setdefault(row.service, []).append((row.from_ms, Signer(row.id, secret)))
         self._keys = keys
 
+    def keys_of(self, service: str) -> dict[str, bytes]:
+        """Return a service's keys by their ids."""
+        return {signer.key_id: signer.secret for _, signer in self._keys[service]}
+
     def token(self, redemption: Redemption, settings: ServiceSettings) -> str:
         """Return the value of ``rt`` for a redemption."""
         if redemption.handle:

@@ -27,13 +27,13 @@ class Signer:
 
     def __init__(self, key_id: str, secret: bytes) -> None:
         self.key_id = key_id
-        self._secret = secret
+        self.secret = secret
         self._head = _base64(_json({"alg": ALGORITHM, "kid": key_id, "typ": KIND})) + b"."
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return the claims in JWS compact serialisation; every character may stand in an address."""
         signed = self._head + _base64(_json(claims))
-        return (signed + b"." + _base64(hmac.digest(self._secret, signed, "sha256"))).decode()
+        return (signed + b"." + _base64(hmac.digest(self.secret, signed, "sha256"))).decode()
 
 
 def _base64(octets: bytes) -> bytes:

@@ -1,18 +1,26 @@
 """The demo with a small gateway behind it: real SMPP between them, a code for each message, a verify address."""
 
 import asyncio
+import itertools
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
+from smsgw.demo.door import Door
 from smsgw.demo.site import Offer, create_site
+from smsgw.kit.clock import SystemClock
+from smsgw.kit.tokens import Signer
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.smpp.pdus import DeliverSm
 from tests.simulator.gateway import Gateway
 
 ANSWER = b"Firstlight: your code is K7XM2P9A. It opens the forecast for 24 h. Questions: help@firstlight.example"
+SECRET = b"s" * 32
+NUMBERS = itertools.count()
 PAGES = {"K7XM2P9A": "paid", "OLD": "expired"}
 
 
@@ -43,7 +51,8 @@ class Shop:
             verify_url=self.verify_url,
             site_url=self.url,
         )
-        app = create_site(smsc=self.smsc, offer=offer)
+        door = Door("sunrise", lambda: {"key_1": SECRET}, SystemClock().now_ms)
+        app = create_site(smsc=self.smsc, offer=offer, door=door)
         self._site = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await self._site.setup()
         await web.SockSite(self._site, site).start()
@@ -79,9 +88,18 @@ class Shop:
         return web.Response(text="ok")
 
     async def _on_verify(self, request: web.Request) -> web.Response:
-        code = str((await request.post()).get("code", ""))
+        form = await request.post()
+        code = str(form.get("code", ""))
         self.verified.append(code)
-        raise web.HTTPSeeOther(f"{self.url}/{PAGES.get(code.upper(), 'invalid')}")
+        page = PAGES.get(code.upper(), "invalid")
+        token = proof(state=str(form.get("state", "")))
+        raise web.HTTPSeeOther(f"{self.url}/{page}?rt={token}")
+
+
+def proof(**claims: Any) -> str:
+    """Make a return token as the gateway does."""
+    said = {"iss": "smsgw", "aud": "sunrise", "outcome": "success", "jti": f"red_{next(NUMBERS)}"}
+    return Signer("key_1", SECRET).sign(said | {"exp": time.time() + 60, "valid_until": None} | claims)
 
 
 async def listen(runner: web.AppRunner) -> int:

@@ -16,7 +16,7 @@ from smsgw.demo import phone as phone_module, site as site_module
 from smsgw.text import coding, segments
 from tests.demo.shop import Shop, shop
 
-PAGES = ["/", "/paid", "/expired", "/invalid"]
+PAGES = ["/", "/expired", "/invalid"]
 
 
 @asynccontextmanager
@@ -111,7 +111,7 @@ def test_no_file_names_another_host() -> None:
 
 
 async def test_a_browser_keeps_its_number_and_another_one_has_another() -> None:
-    async with shop(bound=False) as one, visitor(one) as first, visitor(one, "/paid") as second:
+    async with shop(bound=False) as one, visitor(one) as first, visitor(one, "/expired") as second:
         assert await number(first) == await number(first) != await number(second)
         [cookie] = first.cookie_jar
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
@@ -174,7 +174,7 @@ async def test_a_fault_of_the_demo_has_a_page_and_shows_nothing_of_it(monkeypatc
 
     async with shop(bound=False) as one, visitor(one) as session:
         monkeypatch.setattr(phone_module.Phones, "find", broken)
-        async with session.get("/paid") as response:
+        async with session.get("/expired") as response:
             assert response.status == 500
             text = await response.text()
             assert "Something went wrong" in text

@@ -34,7 +34,7 @@ async def test_a_newcomer_buys_access_from_the_real_gateway(tmp_path: Path) -> N
         await page.get_by_role("button", name="Send", exact=True).click()
         await page.get_by_role("button", name="Use code").click()
         await page.get_by_role("button", name="Open the forecast").click()
-        await page.wait_for_url("**/paid?rt=*")
+        await page.wait_for_url("**/paid")
         await expect(page.get_by_text("Access granted")).to_be_visible()
     with sqlite3.connect(tmp_path / "state" / "smsgw.db") as database:
         assert database.execute("select outcome from attempts").fetchall() == [("success",)]
