@@ -16,7 +16,6 @@ from smsgw.web.verify import target
 from tests.flows.world import SECOND, SUN, World, changed, texts, world
 from tests.servers.engines import Engine
 
-
 STATES = itertools.count()  # each visit is another one
 
 
