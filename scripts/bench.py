@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bench_verify
 from rich.console import Console
 from rich.table import Table
 
@@ -30,6 +31,9 @@ CASES = [(10, 0), (50, 0), (200, 0), (50, 1000)]
 def main() -> None:
     """Measure every case, both gateways in turn, as many rounds as asked."""
     options = _options()
+    if options.verify or options.rows:
+        bench_verify.measure(options.rows, options.rounds)
+        return
     tools = Path(options.tools)
     if not (tools / "smscload.c").is_file():
         sys.exit(f"scripts/bench: {tools}/smscload.c: no such file; name its folder with -t, or use `smsgw bench`")
@@ -54,6 +58,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("-n", dest="messages", type=int, default=20_000, help="messages of each run")
     parser.add_argument("-k", dest="rounds", type=int, default=3, help="rounds; medians are printed")
+    parser.add_argument("--verify", action="store_true", help="measure the verify address, beside a bare handler")
+    parser.add_argument("--rows", type=int, default=0, help="the same, with so many other codes in the table")
     parser.add_argument("-t", dest="tools", default="../shared/tools", help="folder of smscload.c and kannel-baseline")
     return parser.parse_args()
 
