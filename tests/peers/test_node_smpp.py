@@ -82,7 +82,7 @@ async def test_a_code_is_bought_and_answered(tmp_path: Path, fields: dict[str, s
             text = told["submitted"].pop("text")
             assert told["submitted"] == {"source": "1234", "destination": "359888123456", "coding": 8}
             code = text.removeprefix("Кодът Ви: ")
-            assert (await daemon.verify(code)).location == "http://shop.example/in"
+            assert (await daemon.verify(code)).place == "http://shop.example/in"
 
             assert await daemon.stop() == 0
             await smsc.told("unbound", "closed")

@@ -61,7 +61,7 @@ async def test_a_code_is_bought_answered_and_its_receipt_is_matched(tmp_path: Pa
             assert (submitted.source_addr, submitted.destination_addr) == ("1234", "359888123456")
             assert (submitted.dest_addr_ton, submitted.dest_addr_npi, submitted.registered_delivery) == (1, 1, 1)
             code = submitted.short_message.decode("ascii").removeprefix("Your code is ")
-            assert (await daemon.verify(code)).location == "http://shop.example/in"
+            assert (await daemon.verify(code)).place == "http://shop.example/in"
 
             submitted.accept("7a3f")
             receipt = (

@@ -46,6 +46,11 @@ class Answered(NamedTuple):
     location: str
     body: str
 
+    @property
+    def place(self) -> str:
+        """Where the visitor is sent, without what proves it."""
+        return self.location.partition("?")[0]
+
 
 class Daemon:
     """A configuration, and the process that runs on it; may be started again and again.

@@ -162,7 +162,7 @@ class Campaign:
             assert time.monotonic() < deadline, f"answers are stuck: {self._daemon.tail()}"
             await asyncio.sleep(0.05)
         code = next(iter(self._smsc.codes.values()))[0]
-        assert (await self._daemon.verify(code)).location.endswith("/in")
+        assert (await self._daemon.verify(code)).place.endswith("/in")
         assert await self._daemon.stop() == 0
         await until(lambda: not self._smsc.live, PATIENCE_S)
 

@@ -123,7 +123,7 @@ async def test_all_goes_on_by_itself_when_the_store_writes_again(tmp_path: Path,
 
         fault.end()
         await smsc.until(lambda: all(mo.acknowledged for mo in mos))
-        assert (await daemon.verify(code)).location == "http://shop.example/in"
+        assert (await daemon.verify(code)).place == "http://shop.example/in"
         await other.until_bound()
         last = other.put("359889000001")
         assert not line.closed
