@@ -46,6 +46,7 @@ class Desk:
         self._recent: dict[str, list[Recent]] = {}  # by code
         self._visitors: dict[Key, Visitor] = {}
         self._hours: dict[str, dict[int, int]] = {}
+        self._loads: dict[tuple[str, int], Load] = {}  # by service and the failures of this transaction
         self._answered: dict[tuple[str, str], Answered] = {}
         self._attempts: list[Attempt] = []
         self._uses: list[Use] = []
@@ -127,10 +128,14 @@ class Desk:
         return "", None
 
     def _load(self, service: str) -> Load:
-        hours = dict(self._hours[service])
-        now = self._now_ms // HOUR_MS
-        hours[now] = hours.get(now, 0) + self._wrong[service]
-        return guessing.load_of(hours, self._now_ms)
+        wrong = self._wrong[service]
+        load = self._loads.get((service, wrong))
+        if load is None:
+            hours = dict(self._hours[service])
+            now = self._now_ms // HOUR_MS
+            hours[now] = hours.get(now, 0) + wrong
+            load = self._loads[service, wrong] = guessing.load_of(hours, self._now_ms)
+        return load
 
     def _fail(self, key: Key, visitor: Visitor, load: Load) -> None:
         after = guessing.after_failure(self._limits, visitor, load, self._now_ms)
