@@ -174,6 +174,13 @@ def test_a_missing_setting_is_told_by_name(folder: Path) -> None:
         ("[web]\nport = 65536", "web.port: 65536 is not allowed; allowed are whole numbers from 0 to 65535"),
         ("[web]\nport = 80.5", "web.port: 80.5 is not allowed; allowed are whole numbers from 0 to 65535"),
         ('[web]\nhost = ""', 'web.host: "" is not allowed; allowed are host names and addresses'),
+        ('[web]\nhost = "."', 'web.host: "." is not allowed; allowed are host names and addresses'),
+        ('key_file = "a\\u0000b"', 'key_file: "a\\u0000b" is not allowed; allowed are names of files, without NUL'),
+        ('state_dir = "a\\u0000b"', 'state_dir: "a\\u0000b" is not allowed; allowed are names of files, without NUL'),
+        (
+            '[store]\npath = "a\\u0000b"',
+            'store.path: "a\\u0000b" is not allowed; allowed are names of files, without NUL',
+        ),
         (
             "[log]\nlevel = 'loud'",
             'log.level: "loud" is not allowed; allowed are "debug", "info", "warning", "error"',
@@ -196,6 +203,14 @@ def test_a_wrong_name_is_told_in_words(folder: Path) -> None:
     ("line", "problem"),
     [
         ('host = ""', 'host: "" is not allowed; allowed are host names and addresses'),
+        ('host = "a..b"', 'host: "a..b" is not allowed; allowed are host names and addresses'),
+        (f'host = "{"x" * 64}"', f'host: "{"x" * 39}… is not allowed; allowed are host names and addresses'),
+        ('host = "no such host"', 'host: "no such host" is not allowed; allowed are host names and addresses'),
+        ('host = "a\\u0000b"', 'host: "a\\u0000b" is not allowed; allowed are host names and addresses'),
+        (
+            'password_file = "a\\u0000b"',
+            'password_file: "a\\u0000b" is not allowed; allowed are names of files, without NUL',
+        ),
         ("port = 0", "port: 0 is not allowed; allowed are whole numbers from 1 to 65535"),
         (
             'system_id = "sixteen letters!"',

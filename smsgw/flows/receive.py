@@ -109,7 +109,7 @@ class Receiver:
         self._turn = asyncio.Lock()
         self._doubts: dict[str, str] = {}  # {id: link} of messages that may come again for a reason we know of
         self._beat_ms: int | None = None  # monotonic; when this node last said that it lives
-        self._beating_since_ms = 0  # monotonic; since when it has done so without a pause
+        self._signs: dict[str, tuple[int, int]] = {}  # {other node: (its latest sign of life, monotonic since when)}
 
     @property
     def full(self) -> bool:
@@ -158,8 +158,9 @@ class Receiver:
         """Say that this node lives; store the doubts that no batch has taken along yet, and forget those too old.
 
         Args:
-            lease_ms: other nodes that were silent for longer are dead; what they left is taken over. Not by a node that
-                was silent itself a moment ago: while the store was away, nobody could be heard.
+            lease_ms: other nodes that were silent for longer are dead; what they left is taken over. Silence is a sign
+                of life that does not change while we look: the nodes' clocks may disagree, and jump. A node that was
+                silent itself a moment ago listens anew: while the store was away, nobody could be heard.
 
         Returns:
             How many messages were taken over; they wait in the store to be sent.
@@ -167,8 +168,7 @@ class Receiver:
         ports = self._ports
         now_ms, monotonic_ms = ports.clock.now_ms(), ports.clock.monotonic_ms()
         if self._beat_ms is None or monotonic_ms - self._beat_ms > lease_ms // 2:
-            self._beating_since_ms = monotonic_ms
-        hears_others = monotonic_ms - self._beating_since_ms >= lease_ms
+            self._signs.clear()
         taken = 0
         async with self._turn:
             doubts = dict(self._doubts)
@@ -176,13 +176,21 @@ class Receiver:
                 await nodes.beat(transaction, ports.node, now_ms)
                 await self._store_doubts(transaction, doubts, now_ms)
                 await mos.forget_doubts(transaction, now_ms)
-                silent = await nodes.silent(transaction, ports.node, now_ms - lease_ms) if hears_others else []
-                for node in silent:
-                    if await nodes.bury(transaction, node, now_ms - lease_ms):
+                self._listen(await nodes.others(transaction, ports.node), monotonic_ms)
+                for node, (sign, since_ms) in self._signs.items():
+                    if monotonic_ms - since_ms >= lease_ms and await nodes.bury(transaction, node, sign):
                         taken += await self._take_over(transaction, node, now_ms)
             self._beat_ms = monotonic_ms
             self._settle_doubts(doubts)
         return taken
+
+    def _listen(self, signs: dict[str, int], monotonic_ms: int) -> None:
+        """Note since when each other node has given no other sign of life."""
+        known = self._signs
+        self._signs = {
+            node: known[node] if node in known and known[node][0] == sign else (sign, monotonic_ms)
+            for node, sign in signs.items()
+        }
 
     async def _take_over(self, transaction: Transaction, node: str, now_ms: int) -> int:
         """Claim what a dead node left queued, and doubt what it had not proven."""

@@ -85,7 +85,7 @@ class Outbox:
     def take(self) -> Outgoing | None:
         """Return the next message to be sent now; the caller must report what becomes of it."""
         now_ms = self._ports.clock.now_ms()
-        while self._later and self._later[0][0] <= now_ms:
+        while self._later and not self._pause_ms(self._later[0][0], now_ms):
             self._ready.append(heapq.heappop(self._later)[2])
         while self._ready:
             message = self._ready.popleft()
@@ -96,7 +96,12 @@ class Outbox:
 
     def wait_ms(self) -> int | None:
         """Return how long until a message is due that is not due now; None when there is none."""
-        return max(0, self._later[0][0] - self._ports.clock.now_ms()) if self._later else None
+        return self._pause_ms(self._later[0][0], self._ports.clock.now_ms()) if self._later else None
+
+    def _pause_ms(self, not_before_ms: int, now_ms: int) -> int:
+        """Return what is left of a pause; one that is longer than any can be means that the clock was put back."""
+        left_ms = not_before_ms - now_ms
+        return left_ms if 0 < left_ms <= self._settings.retry_ceiling_s * 1000 else 0
 
     def accepted(self, message: Outgoing, message_id: str) -> None:
         """Report a submit_sm_resp with status 0."""

@@ -89,7 +89,7 @@ class Link:
             return error.credentials
         except StoreBroken:
             raise
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # UnicodeError: what is no name at all, says the library
             what = "no answer in time" if isinstance(error, TimeoutError) else str(error)
             log.warning("link.unreachable", link=self.name, bind=kind, peer=peer, error=what)
         except SmsgwError as error:

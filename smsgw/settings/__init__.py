@@ -323,6 +323,10 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
     store = configuration.main.store
     if store.engine == "postgres" and not store.dsn:
         problems.append(f"{configuration.file}: store.dsn: missing; postgres needs postgresql://user@host/database")
+    main = configuration.main
+    problems += [f"{configuration.file}: {problem}" for problem in _place_problems("web.host", main.web.host)]
+    for field, name in (("state_dir", main.state_dir), ("key_file", main.key_file), ("store.path", store.path)):
+        problems += [f"{configuration.file}: {problem}" for problem in _name_problems(field, name)]
     for name, link in configuration.links.items():
         problems += [f"{folder / 'links' / f'{name}.toml'}: {problem}" for problem in _link_problems(link)]
     for name, service in configuration.services.items():
@@ -342,8 +346,25 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
     return problems
 
 
+def _place_problems(field: str, host: str) -> list[str]:
+    """Find what no name server can be asked: the library raises another error for it than for an unknown name."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        good = False
+    else:
+        good = host.isprintable() and " " not in host
+    return [] if good else [f"{field}: {words.shown(host)} is not allowed; allowed are host names and addresses"]
+
+
+def _name_problems(field: str, name: str) -> list[str]:
+    if "\0" not in name:
+        return []
+    return [f"{field}: {words.shown(name)} is not allowed; allowed are names of files, without NUL"]
+
+
 def _link_problems(link: LinkSettings) -> list[str]:
-    found = []
+    found = _place_problems("host", link.host) + _name_problems("password_file", link.password_file)
     if 0 < link.rate_per_s < _LEAST_RATE:
         limits = f"0 (no limit) and numbers from {_LEAST_RATE} to 100000"
         found.append(f"rate_per_s: {words.shown(link.rate_per_s)} is not allowed; allowed are {limits}")

@@ -31,6 +31,7 @@ from smsgw.smpp.pdus import RESPONSE_BIT, RESPONSE_TO, Pdu
 from smsgw.smpp.states import BIND_STEPS, BOUND, MESSAGES, SENDS, WINDOWED, Role, State, Step, after, refusal
 
 PATIENCE_MS: Final = 500  # for the answer to our unbind, before messages that crossed it are refused
+PROOF_MS: Final = 1_000  # for a request of ours that proves our answers, before we ask for nothing but that
 MOST_OUTPUT_BYTES: Final = 262_144  # output not taken, above which the peer is not read any more
 
 _NONE: Final[frozenset[type[Pdu]]] = frozenset()
@@ -42,7 +43,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     role: Role = "esme"  # which side we are
     window: int = 10  # our unanswered requests
     response_timeout_ms: int = 30_000  # also the time that an ESME has to bind, when we are the SMSC
-    enquire_link_interval_ms: int = 30_000  # of silence, or with answers not proven, before we ask; 0 = never
+    enquire_link_interval_ms: int = 30_000  # of silence, before we ask; 0 = never
     max_pdu_bytes: int = 65_536
     max_unanswered_in: int = 500  # requests of the peer that wait for our response, above which it is not read
 
@@ -367,8 +368,10 @@ class Session:
         interval_ms = self.settings.enquire_link_interval_ms
         if not interval_ms or self._asking or self.state not in BOUND:
             return None
-        since_ms = self._heard_ms if self._unproven_ms is None else min(self._heard_ms, self._unproven_ms)
-        return since_ms + interval_ms
+        silence_ms = self._heard_ms + interval_ms
+        if self._unproven_ms is None:
+            return silence_ms
+        return min(silence_ms, self._unproven_ms + min(interval_ms, PROOF_MS))
 
     def _no_bind_ms(self) -> int | None:
         """When an SMSC has waited long enough for the ESME to bind."""

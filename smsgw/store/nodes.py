@@ -10,14 +10,14 @@ async def beat(transaction: Transaction, node: str, now_ms: int) -> None:
     await transaction.execute("nodes.beat", node=node, now_ms=now_ms)
 
 
-async def silent(reader: Reader, node: str, before_ms: int) -> list[str]:
-    """Return the other nodes that have not been heard of since ``before_ms``."""
-    return [name for (name,) in await reader.fetch("nodes.silent", node=node, before_ms=before_ms)]
+async def others(reader: Reader, node: str) -> dict[str, int]:
+    """Return the latest sign of life of each other node, by its own clock: only that it changes means anything."""
+    return {str(name): int(seen_ms) for name, seen_ms in await reader.fetch("nodes.others", node=node)}
 
 
-async def bury(transaction: Transaction, node: str, before_ms: int) -> bool:
-    """Take a silent node off the list; False when somebody else did, or when it is back."""
-    return await transaction.execute("nodes.bury", node=node, before_ms=before_ms) == 1
+async def bury(transaction: Transaction, node: str, seen_ms: int) -> bool:
+    """Take a node off the list whose latest sign of life is this; False when somebody else did, or when it is back."""
+    return await transaction.execute("nodes.bury", node=node, seen_ms=seen_ms) == 1
 
 
 async def claim_messages(transaction: Transaction, node: str, from_node: str, links: Collection[str]) -> int:

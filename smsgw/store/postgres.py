@@ -240,8 +240,12 @@ def mapped(error: Exception) -> Exception:
     """Say what an error of asyncpg means to us; the same error when it is a mistake in our SQL."""
     if isinstance(error, asyncpg.PostgresError):
         return _mapped(error, error.sqlstate or "")
-    if isinstance(error, OSError | TimeoutError | asyncpg.OutdatedSchemaCacheError):
-        return StoreUnavailable(f"PostgreSQL: {type(error).__name__}: {error}")
+    if isinstance(error, TimeoutError):  # an OSError as well, and often one without words
+        return StoreUnavailable("PostgreSQL: no answer in time")
+    if isinstance(error, OSError):
+        return StoreUnavailable(f"PostgreSQL: no connection: {error.strerror or str(error) or type(error).__name__}")
+    if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+        return StoreUnavailable("PostgreSQL: the schema changed meanwhile")
     return error
 
 

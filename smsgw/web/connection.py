@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 from aiohttp.web import BaseRequest, Request, Response, StreamResponse
@@ -10,6 +10,8 @@ from aiohttp.web import BaseRequest, Request, Response, StreamResponse
 from smsgw.web.guard import HEADERS
 
 READING_S: Final = 10.0  # for a visitor to read what is written, before the connection is cut
+LINGER_S: Final = 1.0  # for one too many to read that it is; closed sooner, its own request would wipe the answer out
+MOST_LINGERING: Final = 100
 
 Page = Callable[[int], Response]
 
@@ -74,14 +76,19 @@ class Refusal(asyncio.Protocol):
 
     Args:
         page: what it is told.
+        lingering: those whose visitors are still reading; when there are many, nobody gets that time.
     """
 
-    def __init__(self, page: Response) -> None:
+    def __init__(self, page: Response, lingering: "set[Refusal]") -> None:
         self._page = page
+        self._lingering = lingering
+        self._transport: asyncio.Transport | None = None
+        self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Tell at once, whatever is asked; these few octets fit into every socket's buffer."""
         assert isinstance(self._page.body, bytes)
+        transport = self._transport = cast("asyncio.Transport", transport)  # uvloop's do not derive from asyncio's
         headers = {
             **HEADERS,
             "Retry-After": "30",
@@ -90,5 +97,21 @@ class Refusal(asyncio.Protocol):
             "Connection": "close",
         }
         lines = ["HTTP/1.1 503 Service Unavailable", *(f"{name}: {value}" for name, value in headers.items())]
-        transport.write("\r\n".join([*lines, "", ""]).encode() + self._page.body)  # type: ignore[attr-defined]  # a TCP one's
-        transport.close()
+        transport.write("\r\n".join([*lines, "", ""]).encode() + self._page.body)
+        if len(self._lingering) < MOST_LINGERING:
+            self._lingering.add(self)
+            self._end = asyncio.get_running_loop().call_later(LINGER_S, transport.close)
+            transport.write_eof()  # after this the visitor closes, or the time is over
+        else:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it ended changes nothing
+        """End."""
+        self._lingering.discard(self)
+        if self._end is not None:
+            self._end.cancel()
+
+    def abort(self) -> None:
+        """End at once."""
+        if self._transport is not None:
+            self._transport.abort()

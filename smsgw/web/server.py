@@ -91,6 +91,7 @@ class Server:
         self._runner = web.AppRunner(app, shutdown_timeout=3.0)
         self._listener: asyncio.Server | None = None
         self._full = False
+        self._lingering: set[Refusal] = set()
         self.port = 0
 
     async def start(self) -> None:
@@ -117,7 +118,7 @@ class Server:
             log.warning("web.full", connections=self._settings.max_connections)
         self._full = full
         if full:
-            return Refusal(page_of(self._app, 503))
+            return Refusal(page_of(self._app, 503), self._lingering)
         return Connection(
             server,
             partial(page_of, self._app),
@@ -131,4 +132,6 @@ class Server:
         """Answer what has been asked, then close."""
         if self._listener is not None:
             self._listener.close()
+        for refusal in tuple(self._lingering):
+            refusal.abort()
         await self._runner.cleanup()

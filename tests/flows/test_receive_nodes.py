@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from smsgw.errors import StoreUnavailable
+from smsgw.kit.clock import ManualClock
 from tests.flows.world import SECOND, World, world
 from tests.servers.engines import Engine
 
@@ -71,6 +72,32 @@ async def test_the_living_are_left_alone(engine: Engine) -> None:
         await left.sms(session=session)
         assert await beat(20, left, right) == [0, 0]
         assert await left.doubted() == []
+
+
+async def test_clocks_that_disagree_bury_nobody(engine: Engine) -> None:
+    """Silence is measured by whoever listens, whatever time it is elsewhere, and however a clock is put."""
+    async with (
+        world(engine, node="left") as left,
+        world(engine, node="right", clock=ManualClock(left.clock.now_ms() + 10 * LEASE), seed=2) as right,
+    ):
+        for one in (left, right):
+            await one.receiver.recover()
+        await left.sms(session=await left.begin())
+        for turn in range(20):
+            if turn == 10:
+                right.clock.set_wall(right.clock.now_ms() + 100 * LEASE)
+            for one in (left, right):
+                one.clock.advance(LEASE // 3)
+                assert await one.receiver.sweep(LEASE) == 0
+        assert await left.doubted() == []
+        taken = 0
+        for _ in range(5):
+            left.clock.advance(LEASE // 3)
+            taken += await left.receiver.sweep(LEASE)
+        assert [node for (node,) in await left.rows("nodes", "id")] == ["left"], (
+            "one that is dead is found all the same"
+        )
+        assert taken == 0
 
 
 async def test_after_the_store_was_away_nobody_is_taken_for_dead(engine: Engine) -> None:

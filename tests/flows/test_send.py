@@ -267,6 +267,18 @@ async def test_the_pauses_grow_up_to_their_ceiling(sqlite: Engine) -> None:
             assert 0.8 * longest <= pause_ms <= longest
 
 
+async def test_a_clock_that_is_put_back_makes_no_pause_longer(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            outbox.refused(box.take_all()[0], status.ESME_RTHROTTLED)
+            assert outbox.take() is None
+            one.clock.set_wall(one.clock.now_ms() - 3_600 * SECOND)
+            assert outbox.wait_ms() == 0
+            assert names(box.take_all()) == names(one.sent)
+
+
 async def test_a_message_that_waits_does_not_hold_up_the_others(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         box = Box(one)

@@ -205,6 +205,18 @@ def test_a_busy_peer_is_asked_so_that_our_answers_are_proven(bind: Bind, written
     assert (session.answered, session.proven) == (6, 6)
 
 
+def test_answers_are_proven_soon_however_long_silence_may_last(bind: Bind, written: Written) -> None:
+    """What is not proven when the session ends swallows the next equal message: that must be a moment's messages."""
+    session = bind(SessionSettings(response_timeout_ms=30_000, enquire_link_interval_ms=30_000))
+    _take_one(session, 100)
+    assert session.deadline_ms() == 1_100
+    session.tick(1_100)
+    [question] = written(session)
+    session.receive(encode(pdus.EnquireLinkResp(), question.sequence_number), 1_200)
+    assert session.proven == 1
+    assert session.deadline_ms() == 1_200 + 30_000
+
+
 def test_what_was_heard_before_the_question_is_no_sign_of_life(bind: Bind) -> None:
     session = bind(SETTINGS)
     _take_one(session, 100)

@@ -26,7 +26,7 @@ SCANS: Final = {
     "service_keys.live": "service_keys",
     "mos.forget_doubts": "mo_uncertain",
     "mts.any": "mts",
-    "nodes.silent": "nodes",
+    "nodes.others": "nodes",
 }
 
 TABLES: Final = {

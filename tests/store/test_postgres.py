@@ -385,3 +385,15 @@ async def test_a_migration_beside_us_is_noticed(postgres_dsn: str) -> None:
         with pytest.raises(StoreUnavailable):
             await names(database)
         assert await names(database) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (TimeoutError(), "PostgreSQL: no answer in time"),
+        (FileNotFoundError(2, "No such file or directory"), "PostgreSQL: no connection: No such file or directory"),
+        (ConnectionResetError(), "PostgreSQL: no connection: ConnectionResetError"),
+    ],
+)
+def test_a_server_that_is_away_is_told_in_words(error: Exception, sentence: str) -> None:
+    assert str(mapped(error)) == sentence

@@ -1,6 +1,10 @@
 """The name of a node on PostgreSQL: one daemon has it, whatever becomes of its connection."""
 
 import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -62,6 +66,41 @@ async def test_whoever_finds_it_taken_meanwhile_must_stop(postgres_dsn: str) -> 
     await second.keep()
     await second.release()
     await first.keep()
+    await first.release()
+
+
+@asynccontextmanager
+async def lost_on_our_side(node: NodeName) -> AsyncIterator[int]:
+    """Let a node lose its connection in a way that the server does not notice; give the server process's id."""
+    unnoticed, node._connection = node._connection, await asyncpg.connect(node._dsn)
+    assert unnoticed is not None
+    assert node._connection is not None
+    await node._connection.close()
+    try:
+        yield unnoticed.get_server_pid()
+    finally:
+        unnoticed.terminate()
+
+
+async def test_a_loss_that_the_server_has_not_noticed_costs_nobody_the_name(postgres_dsn: str) -> None:
+    first = await name(postgres_dsn).take()
+    async with lost_on_our_side(first):
+        await first.keep()
+    with pytest.raises(StartError):
+        await name(postgres_dsn).take()
+    await first.release()
+
+
+async def test_while_the_server_cannot_end_our_lost_connection_we_wait(postgres_dsn: str) -> None:
+    first = await name(postgres_dsn).take()
+    async with lost_on_our_side(first) as process:
+        os.kill(process, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreUnavailable, match="our lost connection"):
+                await first.keep()
+        finally:
+            os.kill(process, signal.SIGCONT)
+        await first.keep()
     await first.release()
 
 

@@ -94,12 +94,12 @@ async def test_a_node_is_remembered_with_its_latest_start_and_sign_of_life(engin
     ]
 
 
-async def test_the_others_that_are_silent_are_found_and_taken_off_the_list_once(engine: Engine) -> None:
+async def test_the_others_are_found_and_taken_off_the_list_once(engine: Engine) -> None:
     async with engine.open() as database, database.write() as transaction:
         for node, seen_ms in (("left", 0), ("right", 999), ("middle", 1_000)):
             await nodes.beat(transaction, node, seen_ms)
-        assert await nodes.silent(transaction, "left", 1_000) == ["right"]
-        assert await nodes.bury(transaction, "right", 1_000)
-        assert not await nodes.bury(transaction, "right", 1_000)
-        assert not await nodes.bury(transaction, "middle", 1_000), "it was heard of again"
+        assert await nodes.others(transaction, "left") == {"right": 999, "middle": 1_000}
+        assert await nodes.bury(transaction, "right", 999)
+        assert not await nodes.bury(transaction, "right", 999)
+        assert not await nodes.bury(transaction, "middle", 999), "it was heard of again"
     assert [row["id"] for row in await select(engine, "select id from nodes order by id")] == ["left", "middle"]

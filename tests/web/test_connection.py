@@ -131,6 +131,29 @@ async def test_a_visitor_who_reads_late_gets_everything(sqlite: Engine, monkeypa
 # --- how many -------------------------------------------------------------------------------------------------------
 
 
+async def test_one_too_many_reads_why_although_nobody_reads_its_request(sqlite: Engine) -> None:
+    """A socket that is closed with octets unread resets the connection, and what was written to it is lost."""
+    async with site(sqlite, Web(port=0, max_connections=1)) as here, visit(here) as (reader, writer):
+        writer.write(ASK)
+        await reader.readuntil(b"}")
+        loop, answer = asyncio.get_running_loop(), b""
+        with socket.create_connection(("127.0.0.1", here.port)) as extra:
+            extra.sendall(ASK)  # there before the server looks
+            extra.setblocking(False)
+            while more := await loop.sock_recv(extra, 65_536):
+                answer += more
+        assert answer.startswith(b"HTTP/1.1 503 ")
+
+
+async def test_a_crowd_that_is_too_many_gets_no_time(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MOST_LINGERING", 0)
+    async with site(sqlite, Web(port=0, max_connections=1)) as here, visit(here) as (reader, writer):
+        writer.write(ASK)
+        await reader.readuntil(b"}")
+        async with visit(here) as (late, _):
+            assert (await late.read()).startswith(b"HTTP/1.1 503 ")
+
+
 async def test_more_than_so_many_are_told_to_come_back(sqlite: Engine, log: io.StringIO) -> None:
     async with site(sqlite, Web(port=0, max_connections=2)) as here:
         async with visit(here) as first, visit(here) as second:

@@ -3,10 +3,10 @@
 insert into nodes (id, started_ms, seen_ms) values (:node, :now_ms, :now_ms)
 on conflict (id) do update set seen_ms = excluded.seen_ms;
 
--- name: silent
--- Other nodes that have not been heard of since a moment.
-select id from nodes where id <> :node and seen_ms < :before_ms;
+-- name: others
+-- The other nodes, and the latest sign of life of each.
+select id, seen_ms from nodes where id <> :node;
 
 -- name: bury!
 -- Takes a silent node off the list; of several who try, one changes a row.
-delete from nodes where id = :node and seen_ms < :before_ms;
+delete from nodes where id = :node and seen_ms = :seen_ms;
