@@ -19,7 +19,7 @@ from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.redeem import Verifier
-from smsgw.flows.returns import Returns
+from smsgw.flows.upkeep import Upkeep
 from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
@@ -108,9 +108,9 @@ class App:
         stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports, sold, configuration.main.guessing)
         stack.push_async_callback(verifier.close)
-        returns = Returns(ports)
-        await returns.refresh(sold.services)
-        desks = Desks(verifier=verifier, returns=returns)
+        upkeep = Upkeep(ports, sold, configuration.main.guessing, self._key_file)
+        await upkeep.begin()
+        desks = Desks(verifier=verifier, returns=upkeep.returns, ports=ports, keys=upkeep.keys, send=self._send)
         server = Server(create(configuration.main.web, desks, sold, self._healthy), configuration.main.web)
         stack.push_async_callback(server.stop)
         await server.start()
@@ -120,6 +120,7 @@ class App:
         for link in self.links.values():
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver))
+        supervisor.start("upkeep", lambda: upkeep.run(self._look_again))
         supervisor.start("watchdog", self._watch)
 
     def _password(self, name: str, settings: LinkSettings) -> str:
@@ -140,8 +141,7 @@ class App:
         return password
 
     async def _ports(self, database: seam.Database) -> Ports:
-        main = self._configuration.main
-        file = self._configuration.state_dir / main.key_file
+        main, file = self._configuration.main, self._key_file
         if not file.exists():
             await self._first_key(database, file)
         return Ports(
@@ -153,6 +153,10 @@ class App:
             random=self._chance,
             vault=vault.Vault(vault.read_keys(file), self._random_bytes),
         )
+
+    @property
+    def _key_file(self) -> Path:
+        return self._configuration.state_dir / self._configuration.main.key_file
 
     async def _first_key(self, database: seam.Database, file: Path) -> None:
         """Make the key, but never a second one: codes that were made under another would open nothing any more."""
@@ -177,13 +181,16 @@ class App:
         while True:
             try:
                 if await receiver.sweep(int(self._configuration.main.node_lease_s * 1000)):
-                    for link in self.links.values():
-                        link.outbox.look_again()
+                    self._look_again()
             except SmsgwError as error:
                 if not error.retry:
                     raise
                 log.warning("sweep.put_off", error=str(error))
             await asyncio.sleep(self._configuration.main.node_lease_s / 3)
+
+    def _look_again(self) -> None:
+        for link in self.links.values():
+            link.outbox.look_again()
 
     async def _watch(self) -> None:
         """Tell the service manager that the loop turns; it ends a daemon that has stopped turning."""

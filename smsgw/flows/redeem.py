@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from smsgw.domain import codes
-from smsgw.errors import IdempotencyMismatch
+from smsgw.errors import IdempotencyMismatch, StoreConflict
 from smsgw.flows.desk import Desk
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.visits import Redemption, Visit, Waiting
@@ -60,7 +60,11 @@ class Verifier:
             lookups=ports.vault.lookups(visit.service, codes.canonical(visit.typed)),
         )
         async with asyncio.timeout(patience_s):
-            redemption = await self._batch.add(waiting)
+            try:
+                redemption = await self._batch.add(waiting)
+            except StoreConflict:
+                # Another node has just answered a request with the same Idempotency-Key: now we can see its answer.
+                redemption = await self._batch.add(waiting)
         if redemption is None:
             raise TimeoutError
         if redemption.id == "":

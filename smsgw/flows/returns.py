@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from smsgw.domain.codes import Outcome
 from smsgw.flows.ports import Ports
 from smsgw.flows.visits import Redemption
 from smsgw.kit.clock import rfc3339
@@ -22,6 +23,7 @@ from smsgw.store.redemptions import Handle
 from smsgw.store.service_keys import ServiceKey
 
 ISSUER: Final = "smsgw"
+_WITHOUT_CODE: Final = {Outcome.INVALID.value, Outcome.THROTTLED.value}  # nobody knows whether it was a test
 _HANDLE_BYTES: Final = 24
 _SECRET_BYTES: Final = 32
 
@@ -57,15 +59,28 @@ def make_handle(
     return handle, row
 
 
-async def exchange(ports: Ports, handle: str, services: Collection[str]) -> dict[str, Any] | None:
-    """Return what a handle of one of these services stands for, once; None when it is none, spent or too old."""
+async def exchange(ports: Ports, handle: str, services: Collection[str], *, test: bool) -> dict[str, Any] | None:
+    """Return what a handle of one of these services stands for, once; None when it is none, spent or too old.
+
+    Args:
+        ports: the world.
+        handle: the value of ``rt``; hostile.
+        services: of whoever asks.
+        test: whether whoever asks sees test codes, or live ones; the other kind's handles are none to them.
+    """
     now_ms = ports.clock.now_ms()
+    hashed = _hash(handle)
 
-    async def body(transaction: Transaction) -> str | None:
-        return await redemptions.spend(transaction, _hash(handle), services, now_ms)
+    async def body(transaction: Transaction) -> dict[str, Any] | None:
+        found = await redemptions.handle_claims(transaction, hashed, services)
+        if found is None:
+            return None
+        told = msgspec.json.decode(found, type=dict[str, Any])
+        if told["outcome"] not in _WITHOUT_CODE and told["test"] != test:
+            return None
+        return told if await redemptions.spend(transaction, hashed, now_ms) else None
 
-    found = await ports.database.transact(body)
-    return None if found is None else msgspec.json.decode(found, type=dict[str, Any])
+    return await ports.database.transact(body)
 
 
 def _hash(handle: str) -> str:
@@ -87,13 +102,17 @@ class Returns:
         """Read the keys, and make one for each service that has none."""
         ports = self._ports
         now_ms = ports.clock.now_ms()
-        async with ports.database.write() as transaction:
-            rows = await service_keys.live(transaction, "return")
-            missing = sorted(set(services) - {row.service for row in rows})
-            made = [new_key(ports, service, "return", now_ms, now_ms) for service in missing]
-            await service_keys.insert(transaction, made)
+        async with ports.database.read() as reader:
+            rows = await service_keys.live(reader, "return")
+        if not set(services) <= {row.service for row in rows}:
+            async with ports.database.write() as transaction:
+                rows = await service_keys.live(transaction, "return")
+                missing = sorted(set(services) - {row.service for row in rows})
+                made = [new_key(ports, service, "return", now_ms, now_ms) for service in missing]
+                await service_keys.insert(transaction, made)
+            rows += made
         keys: dict[str, list[tuple[int, Signer]]] = {}
-        for row in (*rows, *made):
+        for row in rows:
             secret = ports.vault.open(row.sealed, row.id, row.key_id)
             keys.setdefault(row.service, []).append((row.from_ms, Signer(row.id, secret)))
         self._keys = keys
@@ -114,12 +133,13 @@ class Returns:
 def new_key(ports: Ports, service: str, purpose: str, now_ms: int, from_ms: int) -> ServiceKey:
     """Make a key that a service shares with its merchant, and signs with from a moment on."""
     key_id = ports.ids.new("key")
+    ring = ports.vault.ring
     return ServiceKey(
         id=key_id,
         service=service,
         purpose=purpose,
-        sealed=ports.vault.seal(ports.random_bytes(_SECRET_BYTES), key_id),
-        key_id=ports.vault.key_id,
+        sealed=ring.seal(ports.random_bytes(_SECRET_BYTES), key_id),
+        key_id=ring.key_id,
         created_ms=now_ms,
         from_ms=from_ms,
     )

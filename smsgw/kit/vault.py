@@ -41,20 +41,16 @@ class Key:
         return urlsafe_b64encode(digest[:_LOOKUP_BYTES]).decode()
 
 
-class Vault:
-    """The keys of a key file: the first is in use, the others still open what was sealed with them.
+class Ring:
+    """The keys of a key file, for good: the first is in use, the others still open what was sealed with them.
 
     Args:
-        keys: at least one; `replace` changes them while the daemon runs.
+        keys: at least one.
         random_bytes: n → n bytes from a cryptographic generator.
     """
 
     def __init__(self, keys: Sequence[Key], random_bytes: Callable[[int], bytes]) -> None:
         self._random_bytes = random_bytes
-        self.replace(keys)
-
-    def replace(self, keys: Sequence[Key]) -> None:
-        """Use these keys from now on."""
         self._keys = {key.id: key for key in keys}
         self._current = keys[0]
         self.key_id = self._current.id
@@ -87,6 +83,43 @@ class Vault:
             return key.cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode())
         except (InvalidTag, ValueError):
             raise SmsgwError(f"{row}: the sealed text does not open with key {key_id}") from None
+
+
+class Vault:
+    """The keys as they are now; `replace` changes them while the daemon runs, in any thread.
+
+    Whoever seals something and writes down the key's name beside it takes one `ring` for both.
+    """
+
+    def __init__(self, keys: Sequence[Key], random_bytes: Callable[[int], bytes]) -> None:
+        self._random_bytes = random_bytes
+        self.replace(keys)
+
+    def replace(self, keys: Sequence[Key]) -> None:
+        """Use these keys from now on."""
+        self.ring = Ring(keys, self._random_bytes)
+
+    @property
+    def key_id(self) -> str:
+        """The name of the key in use."""
+        return self.ring.key_id
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The names of the keys, the one in use first."""
+        return self.ring.key_ids
+
+    def lookups(self, service: str, canonical_code: str) -> list[str]:
+        """See ``Ring.lookups``."""
+        return self.ring.lookups(service, canonical_code)
+
+    def seal(self, plain: bytes, row: str) -> bytes:
+        """See ``Ring.seal``."""
+        return self.ring.seal(plain, row)
+
+    def open(self, sealed: bytes, row: str, key_id: str) -> bytes:
+        """See ``Ring.open``."""
+        return self.ring.open(sealed, row, key_id)
 
 
 def read_keys(file: Path) -> list[Key]:

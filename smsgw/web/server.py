@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from msgspec import Struct
 
 from smsgw.domain.addresses import networks
 from smsgw.errors import StartError
-from smsgw.flows.ports import Catalog
+from smsgw.flows.apikeys import ApiKeys
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
-from smsgw.web.guard import guard
+from smsgw.web.api.rooms import Api, Merchants
+from smsgw.web.guard import IDS, guard
 from smsgw.web.verify import Limits, Verify
 
 log = get_logger(__name__)
@@ -34,11 +37,15 @@ class Desks(Struct, frozen=True, kw_only=True):
 
     verifier: Verifier
     returns: Returns
+    ports: Ports
+    keys: ApiKeys
+    send: Callable[[Sequence[Outgoing]], None]  # takes messages that have been committed
 
 
 def create(settings: Web, desks: Desks, catalog: Catalog, healthy: Callable[[], bool]) -> web.Application:
     """Build the application."""
     app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES)
+    app[IDS] = desks.ports.ids
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(_HERE / "templates"),
@@ -59,6 +66,8 @@ def create(settings: Web, desks: Desks, catalog: Catalog, healthy: Callable[[], 
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
+    merchants = Merchants(ports=desks.ports, verifier=desks.verifier, keys=desks.keys, send=desks.send)
+    Api(settings, merchants, catalog).route(app)
     app.router.add_static("/static", _HERE / "static")
     return app
 

@@ -3,3 +3,9 @@
 update mts set status = :status, command_status = :command_status, message_id = :message_id,
     answered_ms = :answered_ms, tries = :tries
 where id = :id and status = 'queued';
+
+-- name: by_ids
+-- Some messages, in the order of their making.
+select id, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+    expires_ms, tries, status, command_status, answered_ms
+from mts where id = any(:ids::text[]) order by id;

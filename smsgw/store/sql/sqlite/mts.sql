@@ -4,3 +4,9 @@ update mts set status = v.column2, command_status = v.column3, message_id = v.co
     tries = v.column6
 from (values (:id, :status, :command_status, :message_id, :answered_ms, :tries)) as v
 where mts.id = v.column1 and mts.status = 'queued';
+
+-- name: by_ids
+-- Some messages, in the order of their making.
+select id, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+    expires_ms, tries, status, command_status, answered_ms
+from mts where id in (select value from json_each(:ids)) order by id;
