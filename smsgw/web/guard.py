@@ -19,7 +19,7 @@ log = get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 IDS: Final = web.AppKey("ids", IdMaker)
-REQUEST_ID: Final = "request_id"
+REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 # A code in an address must not be kept by caches, nor be told to the next site as Referer.
 HEADERS = {
