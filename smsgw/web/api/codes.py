@@ -44,10 +44,10 @@ class Page(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Extend(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much longer, and how much more often; give one or both."""
+    """How much longer, and how much more often."""
 
-    seconds: Annotated[int, Meta(ge=1, le=86_400 * 3660)] | None = None
-    uses: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    seconds: Annotated[int, Meta(ge=0, le=86_400 * 3660)] = 0
+    uses: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
@@ -289,10 +289,8 @@ class CodeRoom:
     async def extend(self, call: Call) -> Code:
         """Extend it."""
         body: Extend = call.body
-        if body.seconds is None and body.uses is None:
-            raise Fault("body_invalid", "give seconds, uses or both - at `$`")
         stored = await self._own(call)
-        extension = Extension(ms=(body.seconds or 0) * 1000, uses=body.uses or 0)
+        extension = Extension(ms=body.seconds * 1000, uses=body.uses)
         await amend.extend(self._ports, stored.id, extension, call.caller.key.id)
         return await self._now(stored.id)
 

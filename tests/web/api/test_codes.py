@@ -75,6 +75,7 @@ async def test_attempts_come_in_pages(engine: Engine) -> None:
         [name] = await names(here)
         seen: list[str] = []
         before: dict[str, str] = {}
+        found: dict[str, Any] = {}
         for size in (2, 2, 1):
             found = await get(here, f"/v1/codes/{name}", limit=2, **before)
             assert len(found["attempts"]) == size
@@ -126,7 +127,7 @@ async def test_a_question_that_is_not_as_it_must_be_is_told_where(sqlite: Engine
 @pytest.mark.parametrize("more", ["", "/revoke", "/extend", "/reissue"])
 async def test_what_is_no_code_is_not_found(sqlite: Engine, name: str, more: str) -> None:
     async with merchant(sqlite) as here:
-        body = {"json": {"uses": 1}} if more else {}
+        body: dict[str, Any] = {"json": {"uses": 1}} if more else {}
         assert problem(await here.ask("POST" if more else "GET", f"/v1/codes/{name}{more}", **body)) == (
             404,
             "not_found",
@@ -180,8 +181,7 @@ async def test_an_extension_moves_the_code_s_own_limits(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        ({}, 422, "body_invalid"),
-        ({"seconds": 0}, 422, "body_invalid"),
+        ({"seconds": -1}, 422, "body_invalid"),
         ({"uses": -1}, 422, "body_invalid"),
         ({"uses": 10**30}, 422, "body_invalid"),
         ({"seconds": 60}, 409, "no_such_limit"),
