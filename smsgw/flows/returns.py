@@ -12,12 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from smsgw.domain.codes import Outcome
+from smsgw.flows.audit import entry
 from smsgw.flows.ports import Ports
 from smsgw.flows.visits import Redemption
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.tokens import Signer
 from smsgw.settings import ServiceSettings
-from smsgw.store import redemptions, service_keys
+from smsgw.store import audit, redemptions, service_keys
 from smsgw.store.database import Transaction
 from smsgw.store.redemptions import Handle
 from smsgw.store.service_keys import ServiceKey
@@ -143,3 +144,36 @@ def new_key(ports: Ports, service: str, purpose: str, now_ms: int, from_ms: int)
         created_ms=now_ms,
         from_ms=from_ms,
     )
+
+
+async def keys_of(ports: Ports, service: str) -> list[ServiceKey]:
+    """Return a service's keys that are in use, or will be, the oldest first."""
+    async with ports.database.read() as reader:
+        return [key for key in await service_keys.live(reader, "return") if key.service == service]
+
+
+async def add_key(ports: Ports, service: str, overlap_ms: int, actor: str) -> ServiceKey:
+    """Make a service's next key; it signs when the overlap is over."""
+    now_ms = ports.clock.now_ms()
+    key = new_key(ports, service, "return", now_ms, now_ms + overlap_ms)
+
+    async def body(transaction: Transaction) -> None:
+        await service_keys.insert(transaction, [key])
+        detail = {"service": service, "from_ms": key.from_ms}
+        await audit.record(transaction, [entry(ports, actor, "return_key.created", key.id, detail)])
+
+    await ports.database.transact(body)
+    return key
+
+
+async def show_key(ports: Ports, key_id: str, actor: str) -> bytes | None:
+    """Return the secret of a key; None when there is none in use. It is in the audit log before it is told."""
+
+    async def body(transaction: Transaction) -> ServiceKey | None:
+        found = next((key for key in await service_keys.live(transaction, "return") if key.id == key_id), None)
+        if found is not None:
+            await audit.record(transaction, [entry(ports, actor, "return_key.shown", key_id, {})])
+        return found
+
+    found = await ports.database.transact(body)
+    return None if found is None else ports.vault.open(found.sealed, found.id, found.key_id)

@@ -10,6 +10,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_IMODE
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -161,11 +162,32 @@ def make_key(file: Path, random_bytes: Callable[[int], bytes]) -> None:
     _write(file, [Key("k1", random_bytes(_SECRET_BYTES))], os.link)
 
 
-def _write(file: Path, keys: Sequence[Key], name: Callable[[Path, Path], None]) -> None:
+def new_key(keys: Sequence[Key], random_bytes: Callable[[int], bytes]) -> Key:
+    """Make a key whose number follows all of these."""
+    return Key(f"k{max(map(number, keys)) + 1}", random_bytes(_SECRET_BYTES))
+
+
+def number(key: Key) -> int:
+    """Return which of the keys in turn this is; 0 for a name of another kind."""
+    digits = key.id.removeprefix("k")
+    return int(digits) if digits.isdecimal() and digits.isascii() else 0
+
+
+def replace_keys(file: Path, keys: Sequence[Key]) -> None:
+    """Put other keys into a key file, all at once, for the same owner as before; on disk when it returns."""
+    _write(file, keys, os.replace, owner=file.stat())
+
+
+def _write(
+    file: Path, keys: Sequence[Key], name: Callable[[Path, Path], None], owner: os.stat_result | None = None
+) -> None:
     """Write a key file beside its place, and give it its name when it is on disk."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")  # what a crash leaves here is in nobody's way
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
+        if owner is not None:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            os.fchmod(descriptor, S_IMODE(owner.st_mode))
         os.write(descriptor, "".join(key.line for key in keys).encode())
         os.fsync(descriptor)
         name(fresh, file)

@@ -26,6 +26,8 @@ SCANS: Final = {
     "mts.any": "mts",
     "mts.claim": "mts USING INDEX mts_queued",
     "nodes.keys": "nodes",
+    "reseal.messages_under_others": "mts USING INDEX mts_queued",
+    "reseal.service_keys_under_others": "service_keys",
     "nodes.silent": "nodes",
 }
 

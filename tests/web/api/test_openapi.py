@@ -71,7 +71,7 @@ def run(raw: dict[str, Any], port: int, token: str) -> set[str]:
     schema.config.update(base_url=f"http://127.0.0.1:{port}")
     tried = set()
     for result in schema.get_all_operations():
-        operation = result.ok()
+        operation = result.ok()  # type: ignore[union-attr]  # an operation that cannot be read fails the test here
         tried.add(operation.label)
         for mode in schemathesis.GenerationMode:
             attempt(operation, mode, token)
