@@ -93,7 +93,7 @@ def rotate(
     ] = rotation.SETTLE_S,
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
-    """Put a new key in the place of the one that codes are kept under, while daemons run; goes on where it was ended."""
+    """Put a new key in the place of the one that codes are kept under, while daemons run; may be run again."""
 
     async def work(one: Visit) -> None:
         lease_ms = int(one.configuration.main.node_lease_s * 1000)

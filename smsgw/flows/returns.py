@@ -12,16 +12,20 @@ from typing import Any, Final
 import msgspec
 
 from smsgw.domain.codes import Outcome
+from smsgw.errors import SmsgwError
 from smsgw.flows.audit import entry
 from smsgw.flows.ports import Ports
 from smsgw.flows.visits import Redemption
 from smsgw.kit.clock import rfc3339
+from smsgw.kit.logs import get_logger
 from smsgw.kit.tokens import Signer
 from smsgw.settings import ServiceSettings
 from smsgw.store import audit, redemptions, service_keys
 from smsgw.store.database import Transaction
 from smsgw.store.redemptions import Handle
 from smsgw.store.service_keys import ServiceKey
+
+log = get_logger(__name__)
 
 ISSUER: Final = "smsgw"
 _WITHOUT_CODE: Final = {Outcome.INVALID.value, Outcome.THROTTLED.value}  # nobody knows whether it was a test
@@ -114,7 +118,11 @@ class Returns:
             rows += made
         keys: dict[str, list[tuple[int, Signer]]] = {}
         for row in rows:
-            secret = ports.vault.open(row.sealed, row.id, row.key_id)
+            try:
+                secret = ports.vault.open(row.sealed, row.id, row.key_id)
+            except SmsgwError as error:  # the others still sign
+                log.error("return_key.not_readable", key=row.id, service=row.service, error=str(error))
+                continue
             keys.setdefault(row.service, []).append((row.from_ms, Signer(row.id, secret)))
         self._keys = keys
 
