@@ -20,7 +20,7 @@ from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.redeem import Verifier
-from smsgw.flows.returns import Returns
+from smsgw.flows.upkeep import Upkeep
 from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
@@ -111,9 +111,10 @@ class App:
         stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports, sold, configuration.main.guessing)
         stack.push_async_callback(verifier.close)
-        self._returns = Returns(ports)
-        await self._returns.refresh(sold.services)
-        desks = Desks(verifier=verifier, returns=self._returns)
+        upkeep = Upkeep(ports, sold, configuration.main.guessing, self._key_file)
+        await upkeep.begin()
+        self._returns = upkeep.returns
+        desks = Desks(verifier=verifier, returns=upkeep.returns, ports=ports, keys=upkeep.keys, send=self._send)
         settings_of_web = configuration.main.web
         server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)
         stack.push_async_callback(server.stop)
@@ -124,11 +125,11 @@ class App:
         for link in self.links.values():
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
+        supervisor.start("upkeep", lambda: upkeep.run(self._look_again))
         supervisor.start("watchdog", self._watch)
 
     async def _ports(self, database: seam.Database) -> Ports:
-        main = self._configuration.main
-        file = self._configuration.state_dir / main.key_file
+        main, file = self._configuration.main, self._key_file
         if not file.exists():
             await self._first_key(database, file)
         return Ports(
@@ -140,6 +141,10 @@ class App:
             random=self._chance,
             vault=vault.Vault(vault.read_keys(file), self._random_bytes),
         )
+
+    @property
+    def _key_file(self) -> Path:
+        return self._configuration.state_dir / self._configuration.main.key_file
 
     async def _first_key(self, database: seam.Database, file: Path) -> None:
         """Make the key, but never a second one: codes that were made under another would open nothing any more."""
@@ -163,17 +168,20 @@ class App:
     async def _sweep(self, receiver: Receiver, leftovers: Leftovers, keep_name: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await keep_name()
                 taken = await receiver.sweep(int(self._configuration.main.node_lease_s * 1000))
                 taken += await leftovers.sweep()
                 if taken:
-                    for link in self.links.values():
-                        link.outbox.look_again()
+                    self._look_again()
+                await keep_name()
             except SmsgwError as error:
                 if not error.retry:
                     raise
                 log.warning("sweep.put_off", error=str(error))
             await asyncio.sleep(self._configuration.main.node_lease_s / 3)
+
+    def _look_again(self) -> None:
+        for link in self.links.values():
+            link.outbox.look_again()
 
     async def _watch(self) -> None:
         """Tell the service manager that the loop turns; it ends a daemon that has stopped turning."""

@@ -5,24 +5,21 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-import uvloop
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from smsgw import settings
 from smsgw.app import App
+from smsgw.commands import codes, ground, keys
+from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, errors, load, screen, tell
 from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
-from smsgw.domain import catalog
-from smsgw.errors import SettingsError, SmsgwError
 from smsgw.kit import logs, passwords
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
@@ -32,9 +29,6 @@ from smsgw.simulator.load import LoadPlan
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.store.opening import bring_up_to_date
 
-_DEFAULT_FILE = Path("/etc/smsgw/smsgw.toml")
-_TRY_AGAIN = 75  # EX_TEMPFAIL
-_FAILED = 70  # EX_SOFTWARE
 _ENDED_AT_ONCE = 1
 
 commands = typer.Typer(
@@ -42,44 +36,15 @@ commands = typer.Typer(
     help="An SMS payment gateway at the carrier edge.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=ground.HELP,
 )
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
-screen = Console(soft_wrap=True, highlight=False)
-
-ConfigFile = Annotated[
-    Path, typer.Option("--config", "-c", envvar="SMSGW_CONFIG", metavar="FILE", help="The main settings file.")
-]
+commands.add_typer(codes.commands, name="codes")
+commands.add_typer(keys.commands, name="keys")
 
 
 def main() -> None:
     """Run the command line."""
     commands()
-
-
-def _load(file: Path, more: Callable[[Configuration], list[str]] = lambda _: []) -> Configuration:
-    try:
-        return settings.load(file, environment=os.environ, check=lambda found: catalog.problems(found) + more(found))
-    except SettingsError as error:
-        _fail(error)
-
-
-def _fail(error: SmsgwError) -> NoReturn:
-    """Print one line for each problem, and exit with the error's own status."""
-    for line in str(error).splitlines():
-        _tell(line)
-    raise typer.Exit(getattr(error, "exit_status", _TRY_AGAIN if error.retry else _FAILED))
-
-
-def _tell(line: str, style: str = "red") -> None:
-    errors.print(f"smsgw: {line}", style=style if errors.is_terminal else None, markup=False)
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        uvloop.run(work)
-    except SmsgwError as error:
-        _fail(error)
 
 
 def _stop_on_signals(app: App) -> None:
@@ -94,19 +59,19 @@ def _stop_on_signals(app: App) -> None:
 
 def _end_at_once() -> NoReturn:
     """End as a power cut would, which the store is made for: whoever asks twice does not want to wait."""
-    _tell("told again to stop: ended at once; what was in flight is taken up at the next start")
+    tell("told again to stop: ended at once; what was in flight is taken up at the next start")
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(_ENDED_AT_ONCE)
 
 
 @commands.command()
-def run(config: ConfigFile = _DEFAULT_FILE) -> None:
+def run(config: ConfigFile = DEFAULT_FILE) -> None:
     """Run the gateway until SIGTERM."""
-    configuration = _load(config)
+    configuration = load(config)
     log = configuration.main.log
     logs.configure(log.destination, log.level)
-    _run(_serve(configuration))
+    ground.run(_serve(configuration))
 
 
 async def _serve(configuration: Configuration) -> None:
@@ -127,11 +92,11 @@ async def _serve(configuration: Configuration) -> None:
 
 
 @commands.command()
-def check(config: ConfigFile = _DEFAULT_FILE) -> None:
+def check(config: ConfigFile = DEFAULT_FILE) -> None:
     """Read the settings and the password files, and name every mistake in them."""
-    configuration = _load(config, lambda found: passwords.problems(found, Systemd()))
+    configuration = load(config, lambda found: passwords.problems(found, Systemd()))
     for warning in settings.warnings(configuration):
-        _tell(f"warning: {warning}", style="yellow")
+        tell(f"warning: {warning}", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("service", "short code", "keywords", "sold at"):
         table.add_column(heading)
@@ -144,11 +109,11 @@ def check(config: ConfigFile = _DEFAULT_FILE) -> None:
 
 
 @commands.command()
-def migrate(config: ConfigFile = _DEFAULT_FILE) -> None:
+def migrate(config: ConfigFile = DEFAULT_FILE) -> None:
     """Bring the database to this program's schema."""
-    configuration = _load(config)
+    configuration = load(config)
     logs.configure("plain", "warning")
-    _run(_migrate(configuration))
+    ground.run(_migrate(configuration))
 
 
 async def _migrate(configuration: Configuration) -> None:
@@ -171,7 +136,7 @@ def demo(
 ) -> None:
     """Show the whole thing on one page: a phone, an operator, the gateway and a merchant's site."""
     logs.configure("auto", "info" if verbose else "warning")
-    _run(_demo(Places(folder=folder, host="127.0.0.1", port=port, verify_port=verify_port)))
+    ground.run(_demo(Places(folder=folder, host="127.0.0.1", port=port, verify_port=verify_port)))
 
 
 async def _demo(places: Places) -> None:
@@ -200,7 +165,7 @@ def simulate(
     What the gateway answers, and what it sends to subscribers, is printed.
     """
     logs.configure("auto", "warning")
-    _run(_simulate(SmscSettings(port=port, system_id=system_id, password=password)))
+    ground.run(_simulate(SmscSettings(port=port, system_id=system_id, password=password)))
 
 
 async def _simulate(wanted: SmscSettings) -> None:
@@ -244,7 +209,7 @@ def bench(
     if rate:
         plans.append(LoadPlan(messages=min(messages, rate * 10), window=max(windows), per_second=rate))
     logs.configure("plain", "warning")
-    _run(_bench(plans))
+    ground.run(_bench(plans))
 
 
 async def _bench(plans: list[LoadPlan]) -> None:

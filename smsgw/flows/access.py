@@ -29,6 +29,7 @@ class Purchase(Struct, frozen=True, kw_only=True):
     service: Service
     to: Answerable
     test: bool = False  # from a simulated operator
+    code: str = ""  # the id that the code gets; empty: that of the message, so that one message cannot buy two
 
 
 class Issued(Struct, frozen=True, kw_only=True):
@@ -54,8 +55,9 @@ def prepare(ports: Ports, purchase: Purchase, now_ms: int, *, longer: int = 0) -
     if longer:
         policy = structs.replace(policy, length=policy.length + longer)
     code = codes.generate(policy, ports.random_bytes)
-    code_id = f"code_{to.mo.removeprefix('mo_')}"  # so that one message cannot buy two
-    lookup, *others = ports.vault.lookups(service.name, code)
+    code_id = purchase.code or f"code_{to.mo.removeprefix('mo_')}"
+    ring = ports.vault.ring
+    lookup, *others = ring.lookups(service.name, code)
     row = CodeRow(
         id=code_id,
         service=service.name,
@@ -63,8 +65,8 @@ def prepare(ports: Ports, purchase: Purchase, now_ms: int, *, longer: int = 0) -
         link=to.link,
         msisdn=to.source,
         lookup=lookup,
-        sealed=ports.vault.seal(code.encode(), code_id),
-        key_id=ports.vault.key_id,
+        sealed=ring.seal(code.encode(), code_id),
+        key_id=ring.key_id,
         policy=service.policy_json,
         issued_ms=now_ms,
         test=int(purchase.test),

@@ -222,7 +222,7 @@ class Desk:
             )
         )
         asked = visit.idempotency
-        if asked is not None:
+        if asked is not None and redemption.outcome is not Outcome.THROTTLED:  # nothing was decided: they come again
             row = Answered(
                 caller=asked.caller,
                 key=asked.key,

@@ -44,6 +44,7 @@ def answer(
         max_replies: the most that the database takes for one message.
     """
     made = []
+    ring = ports.vault.ring
     for reply, segment in enumerate(segments, 1):
         mt = ports.ids.new("mt")
         row = MtRow(
@@ -59,8 +60,8 @@ def answer(
             dest_npi=to.source_npi,
             esm_class=segment.esm_class,
             data_coding=segment.data_coding,
-            sealed=ports.vault.seal(segment.payload, mt),
-            key_id=ports.vault.key_id,
+            sealed=ring.seal(segment.payload, mt),
+            key_id=ring.key_id,
             registered=int(to.registered),
             part=segment.part,
             parts=segment.parts,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from smsgw.domain import codes
-from smsgw.errors import IdempotencyMismatch
+from smsgw.errors import IdempotencyMismatch, StoreConflict
 from smsgw.flows.desk import Desk
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.visits import Redemption, Visit, Waiting
@@ -59,18 +59,25 @@ class Verifier:
             until_ms=arrived_ms + int(patience_s * 1000),
             lookups=ports.vault.lookups(visit.service, codes.canonical(visit.typed)),
         )
-        future = self._batch.submit(waiting)
-        # Half the price of asyncio.timeout, and the attempt is on its way whoever gives up waiting for it.
-        timer = asyncio.get_running_loop().call_later(patience_s, _give_up, future)
         try:
-            redemption = await future
-        finally:
-            timer.cancel()
+            redemption = await self._decided(waiting, patience_s)
+        except StoreConflict:
+            # Another node has just answered a request with the same Idempotency-Key: now we can see its answer.
+            redemption = await self._decided(waiting, patience_s)
         if redemption is None:
             raise TimeoutError
         if redemption.id == "":
             raise IdempotencyMismatch("this Idempotency-Key was used with another request")
         return redemption
+
+    async def _decided(self, waiting: Waiting, patience_s: float) -> Redemption | None:
+        future = self._batch.submit(waiting)
+        # Half the price of asyncio.timeout, and the attempt is on its way whoever gives up waiting for it.
+        timer = asyncio.get_running_loop().call_later(patience_s, _give_up, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
 
     async def close(self) -> None:
         """Finish what waits."""

@@ -11,17 +11,24 @@ from typing import Any, Final
 
 import msgspec
 
+from smsgw.domain.codes import Outcome
+from smsgw.errors import SmsgwError
+from smsgw.flows.audit import entry
 from smsgw.flows.ports import Ports
 from smsgw.flows.visits import Redemption
 from smsgw.kit.clock import rfc3339
+from smsgw.kit.logs import get_logger
 from smsgw.kit.tokens import Signer
 from smsgw.settings import ServiceSettings
-from smsgw.store import redemptions, service_keys
+from smsgw.store import audit, redemptions, service_keys
 from smsgw.store.database import Transaction
 from smsgw.store.redemptions import Handle
 from smsgw.store.service_keys import ServiceKey
 
+log = get_logger(__name__)
+
 ISSUER: Final = "smsgw"
+_WITHOUT_CODE: Final = {Outcome.INVALID.value, Outcome.THROTTLED.value}  # nobody knows whether it was a test
 _HANDLE_BYTES: Final = 24
 _SECRET_BYTES: Final = 32
 
@@ -57,15 +64,28 @@ def make_handle(
     return handle, row
 
 
-async def exchange(ports: Ports, handle: str, services: Collection[str]) -> dict[str, Any] | None:
-    """Return what a handle of one of these services stands for, once; None when it is none, spent or too old."""
+async def exchange(ports: Ports, handle: str, services: Collection[str], *, test: bool) -> dict[str, Any] | None:
+    """Return what a handle of one of these services stands for, once; None when it is none, spent or too old.
+
+    Args:
+        ports: the world.
+        handle: the value of ``rt``; hostile.
+        services: of whoever asks.
+        test: whether whoever asks sees test codes, or live ones; the other kind's handles are none to them.
+    """
     now_ms = ports.clock.now_ms()
+    hashed = _hash(handle)
 
-    async def body(transaction: Transaction) -> str | None:
-        return await redemptions.spend(transaction, _hash(handle), services, now_ms)
+    async def body(transaction: Transaction) -> dict[str, Any] | None:
+        found = await redemptions.handle_claims(transaction, hashed, services)
+        if found is None:
+            return None
+        told = msgspec.json.decode(found, type=dict[str, Any])
+        if told["outcome"] not in _WITHOUT_CODE and told["test"] != test:
+            return None
+        return told if await redemptions.spend(transaction, hashed, now_ms) else None
 
-    found = await ports.database.transact(body)
-    return None if found is None else msgspec.json.decode(found, type=dict[str, Any])
+    return await ports.database.transact(body)
 
 
 def _hash(handle: str) -> str:
@@ -87,14 +107,22 @@ class Returns:
         """Read the keys, and make one for each service that has none."""
         ports = self._ports
         now_ms = ports.clock.now_ms()
-        async with ports.database.write() as transaction:
-            rows = await service_keys.live(transaction, "return")
-            missing = sorted(set(services) - {row.service for row in rows})
-            made = [new_key(ports, service, "return", now_ms, now_ms) for service in missing]
-            await service_keys.insert(transaction, made)
+        async with ports.database.read() as reader:
+            rows = await service_keys.live(reader, "return")
+        if not set(services) <= {row.service for row in rows}:
+            async with ports.database.write() as transaction:
+                rows = await service_keys.live(transaction, "return")
+                missing = sorted(set(services) - {row.service for row in rows})
+                made = [new_key(ports, service, "return", now_ms, now_ms) for service in missing]
+                await service_keys.insert(transaction, made)
+            rows += made
         keys: dict[str, list[tuple[int, Signer]]] = {}
-        for row in (*rows, *made):
-            secret = ports.vault.open(row.sealed, row.id, row.key_id)
+        for row in rows:
+            try:
+                secret = ports.vault.open(row.sealed, row.id, row.key_id)
+            except SmsgwError as error:  # the others still sign
+                log.error("return_key.not_readable", key=row.id, service=row.service, error=str(error))
+                continue
             keys.setdefault(row.service, []).append((row.from_ms, Signer(row.id, secret)))
         self._keys = keys
 
@@ -118,12 +146,46 @@ class Returns:
 def new_key(ports: Ports, service: str, purpose: str, now_ms: int, from_ms: int) -> ServiceKey:
     """Make a key that a service shares with its merchant, and signs with from a moment on."""
     key_id = ports.ids.new("key")
+    ring = ports.vault.ring
     return ServiceKey(
         id=key_id,
         service=service,
         purpose=purpose,
-        sealed=ports.vault.seal(ports.random_bytes(_SECRET_BYTES), key_id),
-        key_id=ports.vault.key_id,
+        sealed=ring.seal(ports.random_bytes(_SECRET_BYTES), key_id),
+        key_id=ring.key_id,
         created_ms=now_ms,
         from_ms=from_ms,
     )
+
+
+async def keys_of(ports: Ports, service: str) -> list[ServiceKey]:
+    """Return a service's keys that are in use, or will be, the oldest first."""
+    async with ports.database.read() as reader:
+        return [key for key in await service_keys.live(reader, "return") if key.service == service]
+
+
+async def add_key(ports: Ports, service: str, overlap_ms: int, actor: str) -> ServiceKey:
+    """Make a service's next key; it signs when the overlap is over."""
+    now_ms = ports.clock.now_ms()
+    key = new_key(ports, service, "return", now_ms, now_ms + overlap_ms)
+
+    async def body(transaction: Transaction) -> None:
+        await service_keys.insert(transaction, [key])
+        detail = {"service": service, "from_ms": key.from_ms}
+        await audit.record(transaction, [entry(ports, actor, "return_key.created", key.id, detail)])
+
+    await ports.database.transact(body)
+    return key
+
+
+async def show_key(ports: Ports, key_id: str, actor: str) -> bytes | None:
+    """Return the secret of a key; None when there is none in use. It is in the audit log before it is told."""
+
+    async def body(transaction: Transaction) -> ServiceKey | None:
+        found = next((key for key in await service_keys.live(transaction, "return") if key.id == key_id), None)
+        if found is not None:
+            await audit.record(transaction, [entry(ports, actor, "return_key.shown", key_id, {})])
+        return found
+
+    found = await ports.database.transact(body)
+    return None if found is None else ports.vault.open(found.sealed, found.id, found.key_id)

@@ -63,9 +63,14 @@ class IdMaker:
         return int.from_bytes(self._random_bytes(2)) % (_COUNTER_END >> 1)
 
     def _buy(self) -> list[str]:
-        text = self._random_bytes(_TAIL * _BLOCK).translate(_TO_ALPHABET).decode("ascii")
+        text = base32(self._random_bytes(_TAIL * _BLOCK))
         self._tails = [text[at : at + _TAIL] for at in range(0, len(text), _TAIL)]
         return self._tails
+
+
+def base32(random: bytes) -> str:
+    """Return a character of Crockford's base 32 (5 bits of chance) for each random byte."""
+    return random.translate(_TO_ALPHABET).decode("ascii")
 
 
 def first_of(kind: str, ms: int) -> str:

@@ -10,6 +10,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_IMODE
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -41,20 +42,16 @@ class Key:
         return urlsafe_b64encode(digest[:_LOOKUP_BYTES]).decode()
 
 
-class Vault:
-    """The keys of a key file: the first is in use, the others still open what was sealed with them.
+class Ring:
+    """The keys of a key file, for good: the first is in use, the others still open what was sealed with them.
 
     Args:
-        keys: at least one; `replace` changes them while the daemon runs.
+        keys: at least one.
         random_bytes: n → n bytes from a cryptographic generator.
     """
 
     def __init__(self, keys: Sequence[Key], random_bytes: Callable[[int], bytes]) -> None:
         self._random_bytes = random_bytes
-        self.replace(keys)
-
-    def replace(self, keys: Sequence[Key]) -> None:
-        """Use these keys from now on."""
         self._keys = {key.id: key for key in keys}
         self._current = keys[0]
         self.key_id = self._current.id
@@ -87,6 +84,43 @@ class Vault:
             return key.cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode())
         except (InvalidTag, ValueError):
             raise SmsgwError(f"{row}: the sealed text does not open with key {key_id}") from None
+
+
+class Vault:
+    """The keys as they are now; `replace` changes them while the daemon runs, in any thread.
+
+    Whoever seals something and writes down the key's name beside it takes one `ring` for both.
+    """
+
+    def __init__(self, keys: Sequence[Key], random_bytes: Callable[[int], bytes]) -> None:
+        self._random_bytes = random_bytes
+        self.replace(keys)
+
+    def replace(self, keys: Sequence[Key]) -> None:
+        """Use these keys from now on."""
+        self.ring = Ring(keys, self._random_bytes)
+
+    @property
+    def key_id(self) -> str:
+        """The name of the key in use."""
+        return self.ring.key_id
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The names of the keys, the one in use first."""
+        return self.ring.key_ids
+
+    def lookups(self, service: str, canonical_code: str) -> list[str]:
+        """See ``Ring.lookups``."""
+        return self.ring.lookups(service, canonical_code)
+
+    def seal(self, plain: bytes, row: str) -> bytes:
+        """See ``Ring.seal``."""
+        return self.ring.seal(plain, row)
+
+    def open(self, sealed: bytes, row: str, key_id: str) -> bytes:
+        """See ``Ring.open``."""
+        return self.ring.open(sealed, row, key_id)
 
 
 def read_keys(file: Path) -> list[Key]:
@@ -128,11 +162,32 @@ def make_key(file: Path, random_bytes: Callable[[int], bytes]) -> None:
     _write(file, [Key("k1", random_bytes(_SECRET_BYTES))], os.link)
 
 
-def _write(file: Path, keys: Sequence[Key], name: Callable[[Path, Path], None]) -> None:
+def new_key(keys: Sequence[Key], random_bytes: Callable[[int], bytes]) -> Key:
+    """Make a key whose number follows all of these."""
+    return Key(f"k{max(map(number, keys)) + 1}", random_bytes(_SECRET_BYTES))
+
+
+def number(key: Key) -> int:
+    """Return which of the keys in turn this is; 0 for a name of another kind."""
+    digits = key.id.removeprefix("k")
+    return int(digits) if digits.isdecimal() and digits.isascii() else 0
+
+
+def replace_keys(file: Path, keys: Sequence[Key]) -> None:
+    """Put other keys into a key file, all at once, for the same owner as before; on disk when it returns."""
+    _write(file, keys, os.replace, owner=file.stat())
+
+
+def _write(
+    file: Path, keys: Sequence[Key], name: Callable[[Path, Path], None], owner: os.stat_result | None = None
+) -> None:
     """Write a key file beside its place, and give it its name when it is on disk."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")  # what a crash leaves here is in nobody's way
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
+        if owner is not None:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            os.fchmod(descriptor, S_IMODE(owner.st_mode))
         os.write(descriptor, "".join(key.line for key in keys).encode())
         os.fsync(descriptor)
         name(fresh, file)

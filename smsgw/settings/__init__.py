@@ -40,7 +40,7 @@ class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The address at which visitors' codes are verified."""
+    """The address at which visitors' codes are verified, and merchants' servers find the API."""
 
     host: Host = "127.0.0.1"
     port: Port = 8081  # 0: any free port
@@ -49,6 +49,9 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body_timeout_s: Seconds = 10.0  # longest wait for a request's body
     proxies: list[str] = []  # addresses and networks whose X-Forwarded-For is believed
     verify_timeout_s: Seconds = 5.0  # longest wait for the store before a visitor is told to try again
+    api_rate_per_s: Annotated[float, Meta(ge=0.001, le=100_000)] = (
+        100.0  # requests of one API key; a second's worth at once
+    )
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from smsgw.domain import codes
-from smsgw.store.database import Reader, Transaction
+from smsgw.store.database import Reader, Row, Transaction
 
 _policy = msgspec.json.Decoder(codes.Policy)
 
@@ -53,6 +53,22 @@ class Found(Struct, frozen=True, kw_only=True):
 
     id: str
     service: str
+    test: bool
+    code: codes.Code
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """A code with all that is known of it."""
+
+    id: str
+    service: str
+    mo: str
+    link: str
+    msisdn: str
+    sealed: bytes
+    key_id: str
+    policy: str  # JSON, as it stands there
+    revoked_ms: int | None
     test: bool
     code: codes.Code
 
@@ -118,6 +134,56 @@ async def find(transaction: Transaction, lookups: Collection[str]) -> dict[str, 
         )
         for lookup, code_id, service, policy, issued_ms, first_used_ms, used, revoked_ms, test in rows
     }
+
+
+async def by_id(reader: Reader, code: str) -> Stored | None:
+    """Return one code."""
+    row = await reader.fetch_one("codes.by_id", id=code)
+    return None if row is None else _stored(row)
+
+
+async def of_phone(reader: Reader, msisdn: str, service: str, before: str, count: int) -> list[Stored]:
+    """Return a phone's codes of a service, the latest first, those whose ids sort before ``before``."""
+    rows = await reader.fetch("codes.of_phone", msisdn=msisdn, service=service, before=before, count=count)
+    return [_stored(row) for row in rows]
+
+
+async def by_lookups(reader: Reader, lookups: Collection[str]) -> list[Stored]:
+    """Return the codes that look-ups lead to."""
+    return [_stored(row) for row in await reader.fetch("codes.by_lookups", lookups=list(lookups))]
+
+
+def _stored(row: Row) -> Stored:
+    code, service, mo, link, msisdn, sealed, key_id, policy, issued_ms, first_used_ms, used, revoked_ms, test = row
+    return Stored(
+        id=code,
+        service=service,
+        mo=mo,
+        link=link,
+        msisdn=msisdn,
+        sealed=bytes(sealed),
+        key_id=key_id,
+        policy=policy,
+        revoked_ms=revoked_ms,
+        test=bool(test),
+        code=codes.Code(
+            policy=_policy.decode(policy),
+            issued_ms=issued_ms,
+            first_used_ms=first_used_ms,
+            used=used,
+            revoked=revoked_ms is not None,
+        ),
+    )
+
+
+async def revoke(transaction: Transaction, code: str, now_ms: int) -> bool:
+    """Make a code good for nothing; return whether it was not that already."""
+    return bool(await transaction.execute("codes.revoke", id=code, now_ms=now_ms))
+
+
+async def amend(transaction: Transaction, code: str, before: str, policy: str) -> bool:
+    """Change a code's own conditions; False when they are not (any more) what the decision has seen."""
+    return bool(await transaction.execute("codes.amend", id=code, before=before, policy=policy))
 
 
 async def use(transaction: Transaction, rows: Sequence[Use]) -> None:

@@ -130,3 +130,19 @@ async def absorb(transaction: Transaction, rows: Sequence[Absorbed]) -> None:
 async def forget_doubts(transaction: Transaction, now_ms: int) -> int:
     """Delete the doubts that are too old; return how many."""
     return await transaction.execute("mos.forget_doubts", now_ms=now_ms)
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a message came from."""
+
+    id: str
+    link: str
+    received_ms: int
+    source: str
+    destination: str
+
+
+async def by_id(reader: Reader, mo: str) -> Origin | None:
+    """Return where one message came from."""
+    row = await reader.fetch_one("mos.by_id", id=mo)
+    return None if row is None else Origin(**dict(zip(Origin.__struct_fields__, row, strict=True)))

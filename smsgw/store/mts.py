@@ -1,10 +1,10 @@
 """Outgoing messages, one row per submit_sm: queued with what causes them, settled by the SMSC's answer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from smsgw.store.database import Reader, Transaction
+from smsgw.store.database import Reader, Row, Transaction
 
 
 class MtRow(Struct, frozen=True, kw_only=True):
@@ -80,6 +80,28 @@ class Claimed(Struct, frozen=True, kw_only=True):
     from_node: str
 
 
+class Fate(Struct, frozen=True, kw_only=True):
+    """What became of a message."""
+
+    id: str
+    link: str
+    source: str
+    source_ton: int
+    source_npi: int
+    destination: str
+    dest_ton: int
+    dest_npi: int
+    registered: int
+    part: int
+    parts: int
+    created_ms: int
+    expires_ms: int
+    tries: int
+    status: str
+    command_status: int | None
+    answered_ms: int | None
+
+
 async def insert(transaction: Transaction, rows: Sequence[MtRow]) -> None:
     """Queue messages."""
     if rows:
@@ -123,3 +145,17 @@ async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:
     """Record when to try again."""
     if rows:
         await transaction.executemany("mts.retry", rows)
+
+
+async def of_mo(reader: Reader, mo: str) -> list[Fate]:
+    """Return what became of the answers to a message, in their order."""
+    return _fates(await reader.fetch("mts.of_mo", mo=mo))
+
+
+async def by_ids(reader: Reader, ids: Collection[str]) -> list[Fate]:
+    """Return what became of some messages, in the order of their making."""
+    return _fates(await reader.fetch("mts.by_ids", ids=list(ids))) if ids else []
+
+
+def _fates(rows: Sequence[Row]) -> list[Fate]:
+    return [Fate(**dict(zip(Fate.__struct_fields__, row, strict=True))) for row in rows]

@@ -77,3 +77,12 @@ async def deliver(transaction: Transaction, rows: Sequence[Delivered]) -> None:
     """Move accepted messages to their final state."""
     if rows:
         await transaction.executemany("receipts.deliver", rows)
+
+
+async def of_mts(reader: Reader, mts: Collection[str]) -> dict[str, list[tuple[int, str]]]:
+    """Return {message: [(when it came, state)]}, in the order of their coming."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    if mts:
+        for mt, received_ms, state in await reader.fetch("receipts.of_mts", mts=list(mts)):
+            found.setdefault(mt, []).append((received_ms, state))
+    return found

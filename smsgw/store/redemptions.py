@@ -45,14 +45,18 @@ async def remember(transaction: Transaction, answers: Sequence[Answered], handle
         await transaction.executemany("redemptions.handle", handles)
 
 
-async def spend(transaction: Transaction, hashed: str, services: Collection[str], now_ms: int) -> str | None:
-    """Exchange a handle of one of these services; return its claims, or None when it is none, spent or too old."""
-    row = await transaction.fetch_one("redemptions.by_hash", hash=hashed)
+async def handle_claims(reader: Reader, hashed: str, services: Collection[str]) -> str | None:
+    """Return the claims (JSON) of a handle of one of these services, spent or not; None when there is none."""
+    row = await reader.fetch_one("redemptions.by_hash", hash=hashed)
     if row is None or row[0] not in services:
         return None
-    changed = await transaction.execute("redemptions.spend", hash=hashed, now_ms=now_ms)
     claims: str = row[1]
-    return claims if changed else None
+    return claims
+
+
+async def spend(transaction: Transaction, hashed: str, now_ms: int) -> bool:
+    """Exchange a handle; False when it is spent already, or too old."""
+    return bool(await transaction.execute("redemptions.spend", hash=hashed, now_ms=now_ms))
 
 
 async def forget(transaction: Transaction, answers_before_ms: int, handles_before_ms: int) -> None:

@@ -1,15 +1,25 @@
-"""What stands before every handler: headers that keep codes private, and a plain page instead of any error."""
+"""What stands before every handler: headers that keep codes private; instead of any error a plain page, or a problem.
+
+Browsers get pages, programs (everything under /v1) get problems.
+"""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import aiohttp_jinja2
 from aiohttp import web
 
+from smsgw.kit.ids import IdMaker
 from smsgw.kit.logs import get_logger
+from smsgw.web.api import problem
+from smsgw.web.api.problem import Fault
 
 log = get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+IDS: Final = web.AppKey("ids", IdMaker)
+REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 # A code in an address must not be kept by caches, nor be told to the next site as Referer.
 HEADERS = {
@@ -33,17 +43,42 @@ PAGES = {
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every fault with a plain page of the right status; say nothing about its cause."""
+    """Answer every fault with a page or a problem of the right status; say nothing about its cause."""
+    if request.path == "/v1" or request.path.startswith("/v1/"):
+        response = await _for_programs(request, handler)
+    else:
+        response = await _for_browsers(request, handler)
+    response.headers.update(HEADERS)
+    return response
+
+
+async def _for_browsers(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        response = await handler(request)
+        return await handler(request)
     except web.HTTPException as error:
         response = error if error.status < 400 else page(request, error.status)  # noqa: PLR2004 - 4xx and 5xx
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
+        return response
     except Exception as error:  # nothing that goes wrong inside may be shown outside
         log.error("web.failed", path=request.path, exc_info=error)
-        response = page(request, 500)
-    response.headers.update(HEADERS)
+        return page(request, 500)
+
+
+async def _for_programs(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request[REQUEST_ID] = name = request.app[IDS].new("req")
+    response: web.StreamResponse
+    try:
+        response = await handler(request)
+    except Exception as error:  # as above
+        fault = problem.fault_of(error)
+        if fault is None:
+            log.error("api.failed", request=name, exc_info=error)
+            fault = Fault("internal")
+        else:
+            log.info("api.refused", request=name, problem=fault.code)
+        response = problem.answer(fault, name)
+    response.headers["X-Request-Id"] = name
     return response
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,16 @@ from msgspec import Struct
 
 from smsgw.domain.addresses import networks
 from smsgw.errors import StartError
-from smsgw.flows.ports import Catalog
+from smsgw.flows.apikeys import ApiKeys
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
+from smsgw.web.api.rooms import Api, Merchants
 from smsgw.web.connection import Connection, Refusal
-from smsgw.web.guard import guard, page_of
+from smsgw.web.guard import IDS, guard, page_of
 from smsgw.web.verify import Limits, Verify
 
 log = get_logger(__name__)
@@ -36,6 +39,9 @@ class Desks(Struct, frozen=True, kw_only=True):
 
     verifier: Verifier
     returns: Returns
+    ports: Ports
+    keys: ApiKeys
+    send: Callable[[Sequence[Outgoing]], None]  # takes messages that have been committed
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -52,6 +58,7 @@ def create(
     """Build the application."""
     look = look or Look()
     app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES)
+    app[IDS] = desks.ports.ids
     pages = aiohttp_jinja2.setup(
         app, loader=jinja2.FileSystemLoader(look.templates), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -70,6 +77,8 @@ def create(
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
+    merchants = Merchants(ports=desks.ports, verifier=desks.verifier, keys=desks.keys, send=desks.send)
+    Api(settings, merchants, catalog).route(app)
     app.router.add_static("/static", look.static)
     return app
 

@@ -68,6 +68,7 @@ async def test_a_thousand_messages_of_kannels_tester(tmp_path: Path) -> None:
             smsbox.close()
 
         handled = Counter(re.findall(r"Handling SMPP PDU of type (\w+)", log.read_text(errors="replace")))
+        handled.pop("enquire_link", None)  # we ask when nothing else proves our acknowledgements, which depends on time
         assert handled == {
             "bind_receiver": 1,
             "bind_transmitter": 1,

@@ -22,11 +22,15 @@ QUERIES: Final = sorted(load(SQL, "sqlite"))
 # What reads all of a table, and may: one row, a table as short as the lists of nodes, doubts or keys, a rare event.
 SCANS: Final = {
     "codes.any": "codes USING COVERING INDEX codes_msisdn",
+    "api_keys.all": "api_keys",
     "guesses.forget_services": "guess_services",
     "service_keys.live": "service_keys",
     "mos.forget_doubts": "mo_uncertain",
     "mts.any": "mts",
+    "nodes.keys": "nodes",
     "nodes.others": "nodes",
+    "reseal.messages_under_others": "mts USING INDEX mts_queued",
+    "reseal.service_keys_under_others": "service_keys",
 }
 
 TABLES: Final = {

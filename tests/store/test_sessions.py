@@ -89,8 +89,8 @@ async def test_a_node_is_remembered_with_its_latest_start_and_sign_of_life(engin
             await nodes.beat(transaction, "left", 3_000)
             await nodes.beat(transaction, "right", 3_500)
     assert await select(engine, "select * from nodes order by id") == [
-        {"id": "left", "started_ms": 2_000, "seen_ms": 3_000},
-        {"id": "right", "started_ms": 3_500, "seen_ms": 3_500},
+        {"id": "left", "started_ms": 2_000, "seen_ms": 3_000, "keys": ""},
+        {"id": "right", "started_ms": 3_500, "seen_ms": 3_500, "keys": ""},
     ]
 
 

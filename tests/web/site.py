@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import aiohttp
 import msgspec
 
+from smsgw.flows.apikeys import ApiKeys
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
 from smsgw.settings import Guessing, Web
@@ -44,7 +45,13 @@ async def desks_of(one: World, guessing: Guessing | None = None) -> Desks:
     """Return what stands behind the server."""
     returns = Returns(one.ports)
     await returns.refresh(one.catalog.services)
-    return Desks(verifier=Verifier(one.ports, one.catalog, guessing or Guessing()), returns=returns)
+    return Desks(
+        verifier=Verifier(one.ports, one.catalog, guessing or Guessing()),
+        returns=returns,
+        ports=one.ports,
+        keys=ApiKeys(one.ports),
+        send=one.sent.extend,
+    )
 
 
 class Site:

@@ -20,3 +20,21 @@ update codes set again_day = :day, again_count = :count where id = :id;
 -- name: any
 -- Whether there are codes at all.
 select id from codes limit 1;
+
+-- name: by_id
+-- One code.
+select id, service, mo, link, msisdn, sealed, key_id, policy, issued_ms, first_used_ms, used, revoked_ms, test
+from codes where id = :id;
+
+-- name: of_phone
+-- A phone's codes of a service, the latest first.
+select id, service, mo, link, msisdn, sealed, key_id, policy, issued_ms, first_used_ms, used, revoked_ms, test
+from codes where msisdn = :msisdn and service = :service and id < :before order by id desc limit :count;
+
+-- name: revoke!
+-- A code is good for nothing any more.
+update codes set revoked_ms = :now_ms where id = :id and revoked_ms is null;
+
+-- name: amend!
+-- A code's own conditions change, if they are still the ones that the decision has seen.
+update codes set policy = :policy where id = :id and policy = :before and revoked_ms is null;

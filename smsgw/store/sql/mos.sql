@@ -24,3 +24,7 @@ delete from mo_uncertain where mo = :mo;
 -- name: forget_doubts!
 -- Doubts end with the operator's redelivery window.
 delete from mo_uncertain where until_ms <= :now_ms;
+
+-- name: by_id
+-- Where one message came from.
+select id, link, received_ms, source, destination from mos where id = :id;

@@ -34,3 +34,9 @@ update mts set node = :node where id = :id and status = 'queued' and node = :fro
 -- name: any
 -- Whether there are messages at all: their texts are sealed under the key.
 select id from mts limit 1;
+
+-- name: of_mo
+-- The answers to a message, in their order.
+select id, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+    expires_ms, tries, status, command_status, answered_ms
+from mts where mo = :mo and reply is not null order by reply;

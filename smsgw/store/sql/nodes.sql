@@ -10,3 +10,11 @@ select id, seen_ms from nodes where id <> :node;
 -- name: bury!
 -- Takes a silent node off the list; of several who try, one changes a row.
 delete from nodes where id = :node and seen_ms = :seen_ms;
+
+-- name: tell_keys!
+-- Which keys of the vault a node has read.
+update nodes set keys = :keys where id = :node;
+
+-- name: keys
+-- Which keys of the vault the nodes have read that were heard of since a moment.
+select id, keys from nodes where seen_ms >= :since_ms order by id;

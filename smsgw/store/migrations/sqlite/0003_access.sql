@@ -106,3 +106,8 @@ create table audit (
 ) strict, without rowid;
 
 create index audit_subject on audit (subject);
+
+-- The keys of the vault that a node has read, the one in use first: a rotation waits for all nodes.
+alter table nodes add column keys text not null default '';
+
+create index receipts_mt on receipts (mt) where mt is not null;

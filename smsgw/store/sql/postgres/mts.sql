@@ -7,3 +7,9 @@ where id = :id and status = 'queued';
 -- name: claim!
 -- A node takes over what another left for links that both have.
 update mts set node = :node where status = 'queued' and node = :from_node and link = any(:links::text[]);
+
+-- name: by_ids
+-- Some messages, in the order of their making.
+select id, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+    expires_ms, tries, status, command_status, answered_ms
+from mts where id = any(:ids::text[]) order by id;

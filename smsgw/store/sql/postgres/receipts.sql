@@ -10,3 +10,7 @@ where mt is null and link = :link and message_id = any(:message_ids::text[]) ord
 -- name: lock
 -- A link's receipts and responses meet one after the other: beside each other, neither would see the other's rows.
 select pg_advisory_xact_lock(hashtext('receipts ' || :link::text))::text;
+
+-- name: of_mts
+-- The receipts of some messages, in the order of their coming.
+select mt, received_ms, state from receipts where mt = any(:mts::text[]) order by id;

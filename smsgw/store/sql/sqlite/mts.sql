@@ -8,3 +8,9 @@ where mts.id = v.column1 and mts.status = 'queued';
 -- name: claim!
 -- A node takes over what another left for links that both have.
 update mts set node = :node where status = 'queued' and node = :from_node and link in (select value from json_each(:links));
+
+-- name: by_ids
+-- Some messages, in the order of their making.
+select id, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+    expires_ms, tries, status, command_status, answered_ms
+from mts where id in (select value from json_each(:ids)) order by id;

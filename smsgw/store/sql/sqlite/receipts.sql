@@ -10,3 +10,7 @@ where mt is null and link = :link and message_id in (select value from json_each
 -- name: lock
 -- A link's receipts and responses meet one after the other; SQLite has one writer anyway.
 select 1 where :link is null;
+
+-- name: of_mts
+-- The receipts of some messages, in the order of their coming.
+select mt, received_ms, state from receipts where mt in (select value from json_each(:mts)) order by id;

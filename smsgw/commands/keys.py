@@ -1,0 +1,155 @@
+"""smsgw keys: keys to the API, keys that return tokens are signed with, and the vault's own."""
+
+from typing import Annotated, get_args
+
+import typer
+
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, visit
+from smsgw.errors import SmsgwError
+from smsgw.flows import apikeys, returns, rotation
+from smsgw.kit.clock import rfc3339
+from smsgw.store import api_keys
+from smsgw.store.api_keys import Scope
+
+_SCOPES: tuple[Scope, ...] = get_args(Scope)
+_DAY_S = 86_400
+
+commands = typer.Typer(
+    help="Keys: to the API, to return tokens, to codes.", no_args_is_help=True, context_settings=HELP
+)
+of_returns = typer.Typer(
+    name="return",
+    help="The keys that return tokens are signed with; merchants check them with the same.",
+    no_args_is_help=True,
+    context_settings=HELP,
+)
+commands.add_typer(of_returns)
+
+
+@commands.command()
+def create(
+    service: Annotated[list[str], typer.Option("--service", "-s", help="A service it is for; may be repeated.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(_SCOPES)}; none named: the first two.")
+    ] = None,
+    *,
+    test: Annotated[bool, typer.Option("--test", help="Sees test codes only; otherwise live ones only.")] = False,
+    config: ConfigFile = DEFAULT_FILE,
+) -> None:
+    """Make a key to the API, and print it: this once."""
+    wanted = [known for known in _SCOPES if known in scope] if scope else list(_SCOPES[:2])
+    if scope and len(wanted) < len(set(scope)):
+        raise typer.BadParameter(f"allowed scopes are {', '.join(_SCOPES)}")
+
+    async def work(one: Visit) -> None:
+        for name in service:
+            _known(one, name)
+        new = await apikeys.create(one.ports, service, wanted, test=test, actor=one.actor)
+        say(new.token)
+
+    visit(config, work)
+
+
+@commands.command("list")
+def every(config: ConfigFile = DEFAULT_FILE) -> None:
+    """List the keys to the API."""
+
+    async def work(one: Visit) -> None:
+        async with one.ports.database.read() as reader:
+            rows = await api_keys.every(reader)
+        shown = table("id", "mode", "services", "scopes", "made", "revoked")
+        for key in rows:
+            shown.add_row(
+                key.id,
+                "test" if key.test else "live",
+                ", ".join(key.services),
+                ", ".join(key.scopes),
+                rfc3339(key.created_ms),
+                "-" if key.revoked_ms is None else rfc3339(key.revoked_ms),
+            )
+        screen.print(shown if rows else "no keys")
+
+    visit(config, work)
+
+
+@commands.command()
+def revoke(
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, api_…")], config: ConfigFile = DEFAULT_FILE
+) -> None:
+    """Take a key to the API out of use; daemons refuse it within five seconds."""
+
+    async def work(one: Visit) -> None:
+        if not await apikeys.revoke(one.ports, key, one.actor):
+            raise SmsgwError(f"there is no such key in use: {key}")
+        say(f"{key} is revoked")
+
+    visit(config, work)
+
+
+@commands.command()
+def rotate(
+    settle: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds that what was begun under the old key may take.")
+    ] = rotation.SETTLE_S,
+    config: ConfigFile = DEFAULT_FILE,
+) -> None:
+    """Put a new key in the place of the one that codes are kept under, while daemons run; may be run again."""
+
+    async def work(one: Visit) -> None:
+        lease_ms = int(one.configuration.main.node_lease_s * 1000)
+        steps = rotation.Rotation(one.ports, one.key_file, lease_ms=lease_ms, settle_s=settle, tell=say)
+        await steps.run(one.actor)
+
+    visit(config, work)
+
+
+@of_returns.command("list")
+def list_returns(service: Annotated[str, typer.Argument()], config: ConfigFile = DEFAULT_FILE) -> None:
+    """List a service's keys."""
+
+    async def work(one: Visit) -> None:
+        _known(one, service)
+        shown = table("id (kid)", "made", "signs from")
+        for key in await returns.keys_of(one.ports, service):
+            shown.add_row(key.id, rfc3339(key.created_ms), rfc3339(key.from_ms))
+        screen.print(shown)
+
+    visit(config, work)
+
+
+@of_returns.command("new")
+def new_return(
+    service: Annotated[str, typer.Argument()],
+    overlap: Annotated[
+        int, typer.Option(min=0, max=30 * _DAY_S, help="Seconds until it signs; the merchant learns it meanwhile.")
+    ] = _DAY_S,
+    config: ConfigFile = DEFAULT_FILE,
+) -> None:
+    """Make a new key; the one before signs until then."""
+
+    async def work(one: Visit) -> None:
+        _known(one, service)
+        key = await returns.add_key(one.ports, service, overlap * 1000, one.actor)
+        say(f"{key.id} signs from {rfc3339(key.from_ms)}; smsgw keys return show {key.id} prints it")
+
+    visit(config, work)
+
+
+@of_returns.command("show")
+def show_return(
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, key_…")], config: ConfigFile = DEFAULT_FILE
+) -> None:
+    """Print a key in hexadecimal, for the merchant's server. That you did is in the audit log."""
+
+    async def work(one: Visit) -> None:
+        secret = await returns.show_key(one.ports, key, one.actor)
+        if secret is None:
+            raise SmsgwError(f"there is no such key in use: {key}")
+        say(secret.hex())
+
+    visit(config, work)
+
+
+def _known(one: Visit, service: str) -> None:
+    if service not in one.catalog.services:
+        raise SmsgwError(f"there is no service {service}; there are {', '.join(one.catalog.services) or 'none'}")

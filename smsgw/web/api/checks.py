@@ -1,0 +1,216 @@
+"""POST /v1/codes/verify looks at a code, POST /v1/codes/redeem uses it; what comes of it is an answer, not an error."""
+
+import hmac
+import re
+from typing import Annotated, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from smsgw.domain.addresses import parse
+from smsgw.domain.codes import Outcome
+from smsgw.flows.redeem import Verifier
+from smsgw.flows.visits import Idempotency, Redemption, Visit
+from smsgw.kit.clock import rfc3339
+from smsgw.web.api.gate import service_of
+from smsgw.web.api.operations import Call, Operation, ServiceName, VisitorAddress
+from smsgw.web.api.problem import Fault
+from smsgw.web.verify import MAX_STATE, is_state
+
+_KEY = re.compile(r'[!#-~ ]{1,255}|"[!#-~ ]{1,255}"').fullmatch
+
+Typed = Annotated[
+    str,
+    Meta(
+        description="The code as the visitor typed it. Case, spaces, dashes and Cyrillic look-alikes are forgiven.",
+        examples=["abcd-efgh"],
+    ),
+]
+State = Annotated[
+    str,
+    Meta(
+        description="Your own, kept with the attempt and given back.",
+        max_length=MAX_STATE,
+        pattern="^[^\\u0000]*$",
+    ),
+]
+
+
+class VerifyRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A code to look at."""
+
+    service: ServiceName
+    code: Typed
+    visitor_ip: VisitorAddress | None = None
+
+
+class RedeemRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A code to use."""
+
+    service: ServiceName
+    code: Typed
+    visitor_ip: VisitorAddress | None = None
+    state: State = ""
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What came of it. Let the visitor in on `success` only."""
+
+    outcome: Outcome
+    service: str
+    redemption: Annotated[str | None, Meta(description="What you may spend once. Null when the code was looked at.")]
+    code: Annotated[str | None, Meta(description="The code's id, for its trace; never the code itself.")]
+    state: str
+    uses_left: Annotated[int | None, Meta(description="Null: as often as one likes, or no code.")]
+    valid_until: Annotated[str | None, Meta(description="RFC 3339. Null: no end is known yet, or no code.")]
+    test: Annotated[bool, Meta(description="Bought from a simulated operator.")]
+    retry_after: Annotated[int | None, Meta(description="Throttled: seconds until anything is looked at again.")]
+
+
+class Checks:
+    """Codes as visitors bring them to merchants' servers.
+
+    Args:
+        verifier: decides.
+        patience_s: longest wait for it.
+    """
+
+    def __init__(self, verifier: Verifier, patience_s: float) -> None:
+        self._verifier = verifier
+        self._patience_s = patience_s
+
+    def operations(self) -> list[Operation]:
+        """Describe them."""
+        return [
+            Operation(
+                method="POST",
+                path="/v1/codes/verify",
+                name="verifyCode",
+                summary="Look at a code",
+                text="Says what using the code would come to, and uses nothing up. A wrong code counts as a guess.",
+                scope="codes:verify",
+                handler=self.verify,
+                takes=VerifyRequest,
+                gives=Answer,
+                problems=("service_not_allowed",),
+            ),
+            Operation(
+                method="POST",
+                path="/v1/codes/redeem",
+                name="redeemCode",
+                summary="Use a code",
+                text=(
+                    "Uses the code once, if it is good. Send an `Idempotency-Key` of your own with it: the same "
+                    "request with the same key has the same answer for 24 hours, and uses the code once. An answer "
+                    "`throttled` is not kept: repeat the request after `retry_after` seconds."
+                ),
+                scope="codes:redeem",
+                handler=self.redeem,
+                takes=RedeemRequest,
+                gives=Answer,
+                idempotent=True,
+                problems=(
+                    "service_not_allowed",
+                    "idempotency_key_missing",
+                    "idempotency_key_invalid",
+                    "idempotency_key_reused",
+                ),
+            ),
+        ]
+
+    async def verify(self, call: Call) -> Answer:
+        """Look."""
+        body: VerifyRequest = call.body
+        visit = Visit(
+            service=service_of(call.caller, body.service).name,
+            typed=body.code,
+            visitor=visitor(body.visitor_ip, call.caller.key.id),
+            channel="api",
+            uses=False,
+            test=call.caller.key.test,
+        )
+        return await self._answer(call, visit)
+
+    async def redeem(self, call: Call) -> Answer:
+        """Use."""
+        body: RedeemRequest = call.body
+        visit = Visit(
+            service=service_of(call.caller, body.service).name,
+            typed=body.code,
+            visitor=visitor(body.visitor_ip, call.caller.key.id),
+            state=body.state,
+            channel="api",
+            test=call.caller.key.test,
+            idempotency=Idempotency(
+                caller=call.caller.key.id,
+                key=idempotency_key(call.request),
+                fingerprint=_fingerprint(call.request, body),
+            ),
+        )
+        if not is_state(body.state):
+            raise Fault("body_invalid", "state has characters that cannot be kept - at `$.state`")
+        return await self._answer(call, visit)
+
+    async def _answer(self, call: Call, visit: Visit) -> Answer:
+        redemption = await self._verifier.redeem(visit, self._patience_s)
+        answer = answer_of(redemption, uses=visit.uses)
+        if answer.retry_after is not None:
+            call.headers["Retry-After"] = str(answer.retry_after)
+        return answer
+
+
+def answer_of(redemption: Redemption, *, uses: bool) -> Answer:
+    """Return what a merchant is told of a redemption."""
+    until_ms = redemption.valid_until_ms
+    throttled = redemption.outcome is Outcome.THROTTLED
+    return Answer(
+        outcome=redemption.outcome,
+        service=redemption.service,
+        redemption=redemption.id if uses else None,
+        code=redemption.code,
+        state=redemption.state,
+        uses_left=redemption.uses_left,
+        valid_until=None if until_ms is None else rfc3339(until_ms),
+        test=redemption.test,
+        retry_after=max(1, -(-redemption.wait_ms // 1000)) if throttled else None,
+    )
+
+
+def visitor(address: str | None, otherwise: str) -> str:
+    """Return whom wrong codes are counted for.
+
+    Raises:
+        Fault: what is given is no address.
+    """
+    if address is None:
+        return otherwise
+    parsed = parse(address)
+    if parsed is None:
+        raise Fault("body_invalid", "Expected an IPv4 or IPv6 address - at `$.visitor_ip`")
+    return str(parsed)
+
+
+def idempotency_key(request: web.Request) -> str:
+    """Return the caller's key (draft-ietf-httpapi-idempotency-key-header): a string, in quotes or not.
+
+    Raises:
+        Fault: there is none, or it cannot be one.
+    """
+    values = request.headers.getall("Idempotency-Key", [])
+    if not values:
+        raise Fault(
+            "idempotency_key_missing", "send the header Idempotency-Key with a new UUID, and repeat it as it is"
+        )
+    if len(values) > 1 or not _KEY(values[0]):
+        raise Fault("idempotency_key_invalid", "allowed are 1 to 255 printable ASCII characters")
+    return values[0].strip('"')
+
+
+_FINGERPRINT: Final = b"smsgw request\0"
+
+
+def _fingerprint(request: web.Request, body: RedeemRequest) -> str:
+    """Tell one request from another; keyed with the API key, which is nowhere on disk, as the code is in it."""
+    secret = request.headers["Authorization"].partition(" ")[2].strip()
+    return hmac.new(secret.encode(), _FINGERPRINT + msgspec.json.encode(body), "sha256").hexdigest()

@@ -1,0 +1,138 @@
+"""The page at /docs: the OpenAPI document as people read it, made on the server, without any script."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import aiohttp_jinja2
+from aiohttp import web
+from markupsafe import Markup, escape
+
+from smsgw.web.api.openapi import Document
+from smsgw.web.api.problem import PROBLEMS
+
+_CODE = re.compile(r"`([^`]+)`")
+_CURL: Final = "Authorization: Bearer smsgw_live_…"
+
+
+def page(document: Document) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler; what it shows is made ready once."""
+    schemas = document["components"]["schemas"]
+    operations = [
+        _operation(path, method, one, schemas)
+        for path, methods in document["paths"].items()
+        for method, one in methods.items()
+    ]
+    values = {
+        "info": document["info"] | {"description": _prose(document["info"]["description"])},
+        "operations": operations,
+        "problems": [{"code": code, "status": status, "title": title} for code, (status, title) in PROBLEMS.items()],
+    }
+
+    async def show(request: web.Request) -> web.Response:
+        return aiohttp_jinja2.render_template("docs.html", request, values)
+
+    return show
+
+
+def _operation(path: str, method: str, one: Document, schemas: Document) -> Document:
+    parameters = [
+        {"name": part["name"], "place": part["in"], "required": part.get("required", False)}
+        | _told(part["schema"], schemas)
+        | ({"text": _prose(part["description"])} if "description" in part else {})
+        for part in one["parameters"]
+    ]
+    body = next(iter(one.get("requestBody", {}).get("content", {}).items()), None)
+    answer_type, answer = next(iter(one["responses"]["200"]["content"].items()))
+    fields = _fields(body[1]["schema"], schemas) if body else []
+    return {
+        "id": one["operationId"],
+        "method": method.upper(),
+        "path": path,
+        "summary": one["summary"],
+        "text": [_prose(paragraph) for paragraph in one["description"].split("\n\n")],
+        "parameters": parameters,
+        "fields": fields,
+        "example": _curl(path, method, parameters, body),
+        "answer_type": answer_type,
+        "answer": _fields(answer["schema"], schemas),
+        "words": answer["schema"].get("enum", []),
+        "problems": [
+            code
+            for status, response in one["responses"].items()
+            if status != "200"
+            for code in _CODE.findall(response["description"])
+        ],
+    }
+
+
+def _fields(schema: Document, schemas: Document) -> list[Document]:
+    whole = _resolved(schema, schemas)
+    required = whole.get("required", ())
+    return [
+        {"name": name, "place": "", "required": name in required} | _told(field, schemas)
+        for name, field in whole.get("properties", {}).items()
+    ]
+
+
+def _told(schema: Document, schemas: Document) -> Document:
+    text = schema.get("description") or next(
+        (kind["description"] for kind in schema.get("anyOf", ()) if "description" in kind), ""
+    )
+    return {"kind": _kind(schema, schemas), "text": _prose(text)}
+
+
+def _kind(schema: Document, schemas: Document) -> str:
+    """Say in a word or two what a value is."""
+    if "$ref" in schema:
+        whole = _resolved(schema, schemas)
+        return " | ".join(map(str, whole["enum"])) if "enum" in whole else str(whole.get("title", "object"))
+    if "enum" in schema:
+        return " | ".join("null" if one is None else str(one) for one in schema["enum"])
+    if "type" not in schema and "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_kind(one, schemas) for one in schema["anyOf"]))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema['items'], schemas)}"
+    low, high = schema.get("minimum"), schema.get("maximum")
+    return f"{schema.get('type', 'anything')}{f' {low} to {high}' if low is not None else ''}"
+
+
+def _resolved(schema: Document, schemas: Document) -> Document:
+    found: Document = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return found
+
+
+def _curl(path: str, method: str, parameters: list[Document], body: tuple[str, Any] | None) -> str:
+    """Return a line that can be pasted and changed."""
+    lines = [f"curl https://gateway.example{path}", f"-H '{_CURL}'"]
+    if any(one["name"] == "Idempotency-Key" for one in parameters):
+        lines.append('-H "Idempotency-Key: $(uuidgen)"')
+    examples = {
+        "service": "example-weather",
+        "code": "ABCD-EFGH",
+        "visitor_ip": "203.0.113.7",
+        "seconds": 3600,
+        "rt": "rt_…",
+    }
+    if body is not None and body[0] == "application/json":
+        name = body[1]["schema"]["$ref"].rpartition("/")[2]
+        wanted = {"VerifyRequest": 3, "RedeemRequest": 3}.get(name)
+        names = list(examples)[:wanted] if wanted else ["rt"] if name == "ExchangeRequest" else ["seconds"]
+        lines += [
+            "-H 'Content-Type: application/json'",
+            f"-d '{json.dumps({one: examples[one] for one in names}, ensure_ascii=False)}'",
+        ]
+    elif body is not None:
+        lines.append("-d code=ABCD-EFGH -d visitor_ip=203.0.113.7")
+    elif method == "post":
+        lines.append("-X POST")
+    queries = [
+        f"-d {one['name']}={examples[one['name']]}" for one in parameters if one["place"] == "query" and one["required"]
+    ]
+    return " \\\n  ".join([*lines, *(["-G", *queries] if queries else [])])
+
+
+def _prose(text: str) -> Markup:
+    """Return text with `words` set as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before

@@ -1,0 +1,120 @@
+"""Who may ask: the API key, how often it asks, what it is for, and the address that it is used from."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from smsgw.domain.addresses import Network, is_within, networks
+from smsgw.domain.catalog import Service
+from smsgw.flows.apikeys import ApiKeys
+from smsgw.flows.ports import Catalog
+from smsgw.kit.clock import Clock
+from smsgw.kit.limits import TokenBucket
+from smsgw.store.api_keys import ApiKey, Scope
+from smsgw.web.api.operations import Caller
+from smsgw.web.api.problem import Fault
+from smsgw.web.verify import visitor_of
+
+_BEARER: Final = "bearer "
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="smsgw"'}
+
+
+class Gate:
+    """Lets requests in.
+
+    Args:
+        keys: those in use.
+        catalog: the services, with the addresses that they allow.
+        clock: for the rate.
+        rate_per_s: requests of one key, on average; a second's worth may come at once.
+        proxies: ours.
+    """
+
+    def __init__(
+        self, keys: ApiKeys, catalog: Catalog, clock: Clock, rate_per_s: float, proxies: Sequence[Network]
+    ) -> None:
+        self._keys = keys
+        self._catalog = catalog
+        self._clock = clock
+        self._rate_per_s = rate_per_s
+        self._proxies = proxies
+        self._buckets: dict[str, TokenBucket] = {}  # as many as there are keys and services
+
+    async def enter(self, request: web.Request, scope: Scope) -> Caller:
+        """Return who asks.
+
+        Raises:
+            Fault: they may not.
+            StoreUnavailable: nobody can say now.
+        """
+        key = await self.key_of(request, scope)
+        if key is None:
+            raise Fault("key_missing", "send the header Authorization: Bearer smsgw_…", _CHALLENGE)
+        address = visitor_of(request, self._proxies)
+        known = {name: self._catalog.services[name] for name in key.services if name in self._catalog.services}
+        services = {name: service for name, service in known.items() if _allows(service, address)}
+        if not services:
+            raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
+        return Caller(key=key, address=address, services=services)
+
+    async def key_of(self, request: web.Request, scope: Scope) -> ApiKey | None:
+        """Return the key that a request brings; None when it brings none.
+
+        Raises:
+            Fault: it is unknown, used too often, or not for this.
+        """
+        header = request.headers.get("Authorization", "")
+        if not header:
+            return None
+        token = header[len(_BEARER) :].strip() if header[: len(_BEARER)].lower() == _BEARER else ""
+        key = await self._keys.find(token)
+        if key is None:
+            raise Fault("key_unknown", "", _CHALLENGE)
+        self.slow_down(key.id)
+        if scope not in key.scopes:
+            raise Fault("scope_missing", f"the key lacks the scope {scope}")
+        return key
+
+    def slow_down(self, name: str) -> None:
+        """Count a request of somebody who is known by now.
+
+        Raises:
+            Fault: it came too soon.
+        """
+        now_ms = self._clock.monotonic_ms()
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = TokenBucket(self._rate_per_s, max(1, int(self._rate_per_s)))
+        if not bucket.take(1, now_ms):
+            seconds = -(-bucket.wait_ms(1, now_ms) // 1000)
+            detail = f"at most {self._rate_per_s:g} requests a second"
+            raise Fault("too_many_requests", detail, {"Retry-After": str(max(1, seconds))})
+
+    def by_address(self, request: web.Request, service: Service) -> str:
+        """Return the address of a request, which its service must allow.
+
+        Raises:
+            Fault: it does not.
+        """
+        address = visitor_of(request, self._proxies)
+        if not _allows(service, address):
+            raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
+        return address
+
+
+def service_of(caller: Caller, name: str) -> Service:
+    """Return a service that a caller names.
+
+    Raises:
+        Fault: it is not theirs, or not from here.
+    """
+    if name not in caller.key.services:
+        raise Fault("service_not_allowed")
+    if name not in caller.services:
+        raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
+    return caller.services[name]
+
+
+def _allows(service: Service, address: str) -> bool:
+    return is_within(address, networks(tuple(service.settings.allowed_ips)))

@@ -1,0 +1,280 @@
+"""Codes found and traced by the API, and what may be done to one; the code itself is never told."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from smsgw.flows import amend
+from smsgw.flows.amend import Extension, Refused
+from smsgw.store import mts, receipts
+from smsgw.store.mts import Settled
+from tests.flows.world import PHONE, SECOND, changed, narrow
+from tests.servers.engines import Engine
+from tests.store.look import select
+from tests.store.rows import receipt
+from tests.web.api.merchant import SOLD, VISITOR, Merchant, merchant, problem, told
+
+
+async def names(here: Merchant) -> list[str]:
+    return [name for (name,) in await here.one.rows("codes", "id")]
+
+
+async def get(here: Merchant, path: str, **query: Any) -> dict[str, Any]:
+    return told(await here.ask("GET", path, params=query))
+
+
+async def settle(here: Merchant) -> None:
+    """The operator takes the answers, and reports the first."""
+    ids = [name for (name,) in await here.one.rows("mts", "id")]
+    settled = [
+        Settled(id=mt, status="accepted", command_status=0, message_id=f"m{at}", answered_ms=5_000, tries=1)
+        for at, mt in enumerate(ids)
+    ]
+    async with here.one.ports.database.write() as transaction:
+        await mts.settle(transaction, settled)
+        await receipts.insert(transaction, [receipt("rcpt_1", received_ms=6_000, mt=ids[0])])
+
+
+async def test_a_trace_tells_all_but_the_code(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        code = await here.here.code()
+        await settle(here)
+        await here.here.get(code)
+        await here.redeem(code, state="basket")
+        [name] = await names(here)
+        answer = await here.ask("GET", f"/v1/codes/{name}")
+        assert code not in answer.text
+        found = told(answer)
+        assert {key: found["code"][key] for key in ("status", "used", "uses_left", "test", "msisdn", "service")} == {
+            "status": "live",
+            "used": 2,
+            "uses_left": 1,
+            "test": False,
+            "msisdn": PHONE,
+            "service": "sun",
+        }
+        message = found["message"]
+        assert (message["link"], message["msisdn"], message["short_code"]) == ("north", PHONE, "1234")
+        assert (message["price"], message["id"]) == ("2.40 EUR", name.replace("code_", "mo_"))
+        [reply] = found["replies"]
+        assert (reply["status"], reply["tries"], reply["answered_at"]) == ("accepted", 1, "1970-01-01T00:00:05.000Z")
+        assert reply["receipts"] == [{"received_at": "1970-01-01T00:00:06.000Z", "state": "DELIVRD"}]
+        tried = [(one["channel"], one["visitor"], one["outcome"]) for one in found["attempts"]]
+        assert tried == [("api", VISITOR, "success"), ("redirect", "127.0.0.1", "success")], "the latest first"
+        assert found["attempts"][0]["state"] == "basket"
+        assert (found["more"], found["changes"]) == (None, [])
+
+
+async def test_attempts_come_in_pages(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        code = await here.here.code()
+        for _ in range(5):
+            await here.verify(code)
+        [name] = await names(here)
+        seen: list[str] = []
+        before: dict[str, str] = {}
+        found: dict[str, Any] = {}
+        for size in (2, 2, 1):
+            found = await get(here, f"/v1/codes/{name}", limit=2, **before)
+            assert len(found["attempts"]) == size
+            seen += [one["id"] for one in found["attempts"]]
+            before = {"before": found["more"]}
+        assert found["more"] is None
+        assert len(set(seen)) == 5
+        assert seen == sorted(seen, reverse=True)
+
+
+async def test_codes_are_found_by_number_and_by_what_was_typed(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        typed = [await here.here.code() for _ in range(3)]
+        await here.one.sms("MOON")
+        await here.one.sms("SUN", source_addr="359880000000")
+        mine = list(reversed((await names(here))[:3]))
+        found = await get(here, "/v1/codes", service="sun", msisdn=f"+{PHONE}", limit=2)
+        assert [one["id"] for one in found["codes"]] == mine[:2]
+        found = await get(here, "/v1/codes", service="sun", msisdn=PHONE, limit=2, before=found["more"])
+        assert ([one["id"] for one in found["codes"]], found["more"]) == (mine[2:], None)
+        found = await get(here, "/v1/codes", service="sun", code=f" {typed[0].lower()[:4]}-{typed[0][4:]}")
+        assert [one["id"] for one in found["codes"]] == mine[2:]
+        assert not any(code in json.dumps(found) for code in typed)
+        assert (await get(here, "/v1/codes", service="sun", code="WRONG"))["codes"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ({"service": "sun"}, "msisdn or code"),
+        ({"service": "sun", "msisdn": "1", "code": "A"}, "msisdn or code"),
+        ({"msisdn": "1"}, "service"),
+        ({"service": "sun", "msisdn": "1'--"}, "$.msisdn"),
+        ({"service": "sun", "msisdn": "1", "limit": "0"}, "$.limit"),
+        ({"service": "sun", "msisdn": "1", "limit": "x"}, "$.limit"),
+        ({"service": "sun", "msisdn": "1", "before": "\0"}, "$.before"),
+        ({"service": "sun", "msisdn": "1", "order": "up"}, "order"),
+        ([("service", "sun"), ("msisdn", "1"), ("msisdn", "2")], "once"),
+    ],
+)
+async def test_a_question_that_is_not_as_it_must_be_is_told_where(sqlite: Engine, query: Any, path: str) -> None:
+    async with merchant(sqlite) as here:
+        answer = await here.ask("GET", "/v1/codes", params=query)
+        assert problem(answer) == (400, "query_invalid")
+        assert path in answer.text
+
+
+@pytest.mark.parametrize("name", ["code_1", "x", "code_'--", "code_%00", "%ff", "%2e%2e", "code_" + "a" * 500, "код"])
+@pytest.mark.parametrize("more", ["", "/revoke", "/extend", "/reissue"])
+async def test_what_is_no_code_is_not_found(sqlite: Engine, name: str, more: str) -> None:
+    async with merchant(sqlite) as here:
+        body: dict[str, Any] = {"json": {"uses": 1}} if more else {}
+        assert problem(await here.ask("POST" if more else "GET", f"/v1/codes/{name}{more}", **body)) == (
+            404,
+            "not_found",
+        )
+
+
+async def test_another_service_s_code_is_not_found(sqlite: Engine) -> None:
+    async with merchant(sqlite) as here:
+        await here.one.sms("MOON")
+        [name] = await names(here)
+        for method, more in (("GET", ""), ("POST", "/revoke"), ("POST", "/reissue")):
+            assert problem(await here.ask(method, f"/v1/codes/{name}{more}")) == (404, "not_found")
+        assert await here.one.rows("codes", "revoked_ms") == [(None,)]
+
+
+# --- changes --------------------------------------------------------------------------------------------------------
+
+
+async def changes(here: Merchant, name: str) -> list[tuple[str, str]]:
+    found = await get(here, f"/v1/codes/{name}")
+    return [(one["action"], one["actor"]) for one in found["changes"]]
+
+
+async def test_a_revoked_code_is_not_valid_any_more(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        code = await here.here.code()
+        [name] = await names(here)
+        for _ in range(2):
+            assert told(await here.ask("POST", f"/v1/codes/{name}/revoke"))["status"] == "revoked"
+        answer = await here.redeem(code)
+        assert (answer["outcome"], answer["code"]) == ("invalid", None), "as one that never was"
+        assert await changes(here, name) == [("code.revoked", here.key)], "once"
+
+
+async def test_an_extension_moves_the_code_s_own_limits(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        code = await here.here.code()
+        await here.here.code()
+        name = (await names(here))[0]
+        here.one.clock.advance(3_600 * SECOND)
+        assert (await here.verify(code))["outcome"] == "expired"
+        body = {"seconds": 60, "uses": 2}
+        found = told(await here.ask("POST", f"/v1/codes/{name}/extend", json=body))
+        assert (found["status"], found["uses_left"], found["policy"]["valid_for_s"]) == ("live", 5, 3_660)
+        assert (await here.verify(code))["outcome"] == "success"
+        assert await changes(here, name) == [("code.extended", here.key)]
+        policies = [json.loads(policy)["uses"] for (policy,) in await here.one.rows("codes", "policy")]
+        assert policies == [5, 3], "nobody else's"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"seconds": -1}, 422, "body_invalid"),
+        ({"uses": -1}, 422, "body_invalid"),
+        ({"uses": 10**30}, 422, "body_invalid"),
+        ({"seconds": 60}, 409, "no_such_limit"),
+    ],
+)
+async def test_an_extension_that_cannot_be(sqlite: Engine, body: dict[str, int], status: int, code: str) -> None:
+    async with merchant(sqlite, services={"sun": changed(SOLD, valid_for_s=0)}) as here:
+        await here.here.code()
+        [name] = await names(here)
+        assert problem(await here.ask("POST", f"/v1/codes/{name}/extend", json=body)) == (status, code)
+        await here.ask("POST", f"/v1/codes/{name}/revoke")
+        if status == 409:
+            assert problem(await here.ask("POST", f"/v1/codes/{name}/extend", json=body)) == (409, "revoked")
+
+
+async def test_no_code_lives_for_ever(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        await amend.extend(here.one.ports, name, Extension(ms=amend.LONGEST_MS - 3_600_000), "x")
+        with pytest.raises(Refused, match="100 years"):
+            await amend.extend(here.one.ports, name, Extension(ms=1), "x")
+        assert (await get(here, f"/v1/codes/{name}"))["code"]["status"] == "live", "and it can still be told"
+
+
+async def test_extensions_at_once_all_count(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        body = {"uses": 1}
+        answers = await asyncio.gather(*(here.ask("POST", f"/v1/codes/{name}/extend", json=body) for _ in range(4)))
+        done = [answer for answer in answers if answer.status == 200]
+        assert (await get(here, f"/v1/codes/{name}"))["code"]["uses_left"] == 3 + len(done)
+
+
+async def test_a_new_code_takes_the_place_of_the_old_one(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        old = await here.here.code()
+        await here.redeem(old)
+        [name] = await names(here)
+        here.one.sent.clear()
+        found = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))
+        new = (await here.one.codes())[-1]
+        assert (found["replaces"], found["code"]["uses_left"], found["code"]["msisdn"]) == (name, 3, PHONE)
+        assert (await here.verify(old))["outcome"] == "invalid"
+        assert (await here.verify(new))["outcome"] == "success"
+        [message] = here.one.sent
+        assert new in message.payload.decode("ascii", "replace") or new in message.payload.decode(
+            "utf-16-be", "replace"
+        )
+        [row] = await select(engine, "select mo, reply, max_replies, destination from mts where mo is null")
+        assert tuple(row.values()) == (None, None, None, PHONE)
+        assert await changes(here, name) == [("code.reissued", here.key)]
+        trace = await get(here, f"/v1/codes/{found['code']['id']}")
+        assert [one["id"] for one in trace["replies"]] == [message.row.id]
+        assert [one["action"] for one in trace["changes"]] == ["code.replaces"]
+        assert problem(await here.ask("POST", f"/v1/codes/{name}/reissue")) == (409, "revoked"), "once"
+        assert (await here.ask("POST", f"/v1/codes/{found['code']['id']}/reissue")).status == 200, "and so on"
+
+
+async def test_codes_made_anew_at_once_are_one(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        answers = await asyncio.gather(*(here.ask("POST", f"/v1/codes/{name}/reissue") for _ in range(4)))
+        assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
+        assert len(await names(here)) == 2
+
+
+async def test_a_service_that_has_changed_still_gives_the_old_conditions(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        await amend.extend(here.one.ports, name, Extension(uses=4), "x")
+        found = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))
+        assert found["code"]["policy"]["uses"] == 7
+
+
+async def test_a_new_code_is_never_somebody_else_s(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow(monkeypatch, "AB")
+    async with merchant(sqlite) as here:
+        await here.here.code()
+        [name] = await names(here)
+        for _ in range(40):
+            name = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))["code"]["id"]
+            here.one.clock.advance(SECOND)
+        assert len(set(await here.one.codes())) == 41
+
+
+async def test_to_reveal_is_written_down_first(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        code = await here.here.code()
+        [name] = await names(here)
+        assert await amend.reveal(here.one.ports, name, "cli:ada") == code
+        assert await amend.reveal(here.one.ports, "code_1", "cli:ada") is None
+        assert await changes(here, name) == [("code.revealed", "cli:ada")]
