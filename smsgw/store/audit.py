@@ -1,0 +1,24 @@
+"""The audit log: who did what to what; append-only."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from smsgw.store.database import Transaction
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One deed. Columns as in migrations/*/0003_access.sql."""
+
+    id: str
+    at_ms: int
+    actor: str  # an API key's id, or the command line's user
+    action: str
+    subject: str  # an id
+    detail: str  # JSON
+
+
+async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
+    """Write into the log, in the transaction that does what is logged."""
+    if entries:
+        await transaction.executemany("audit.insert", entries)
