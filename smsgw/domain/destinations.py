@@ -1,4 +1,4 @@
-"""Where a merchant's address may lead: not into our own network, and never to what hands out a machine's credentials."""
+"""Where a merchant's address may lead: not into our own network, and never to what tells a machine's credentials."""
 
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final

@@ -23,7 +23,6 @@ from smsgw.store import attempts, codes as store, events as outbox, guesses, red
 from smsgw.store.attempts import Attempt, Recent
 from smsgw.store.codes import Found, Use
 from smsgw.store.database import Transaction
-from smsgw.store.events import Event
 from smsgw.store.guesses import FailuresRow, Key, VisitorRow
 from smsgw.store.redemptions import Answered, Handle
 
@@ -54,7 +53,7 @@ class Desk:
         self._changed: dict[Key, Visitor] = {}
         self._answers: list[Answered] = []
         self._handles: list[Handle] = []
-        self._events: list[Event] = []
+        self._events: list[outbox.Event] = []
 
     async def read(self, transaction: Transaction, waiting: Sequence[Waiting]) -> None:
         """Read all that the decisions need."""

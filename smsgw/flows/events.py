@@ -34,7 +34,7 @@ def issued(ports: Ports, service: Service, row: CodeRow) -> Event:
         "valid_until": _time(codes.expires_ms(code)),
         "test": bool(row.test),
     }
-    return _event(ports, ISSUED, row.id, 0, told, row.issued_ms)
+    return _event(ports, ISSUED, 0, told, row.issued_ms)
 
 
 def redeemed(ports: Ports, redemption: Redemption, used: int) -> list[Event]:
@@ -45,19 +45,18 @@ def redeemed(ports: Ports, redemption: Redemption, used: int) -> list[Event]:
         redemption: a success.
         used: how often the code was used, with this time; gives the events their places after all earlier ones.
     """
-    code = redemption.code or ""
     told = {
         "service": redemption.service,
-        "code": code,
+        "code": redemption.code,
         "redemption": redemption.id,
         "state": redemption.state,
         "uses_left": redemption.uses_left,
         "valid_until": _time(redemption.valid_until_ms),
         "test": redemption.test,
     }
-    found = [_event(ports, REDEEMED, code, 2 * used, told, redemption.at_ms)]
+    found = [_event(ports, REDEEMED, 2 * used, told, redemption.at_ms)]
     if redemption.uses_left == 0:
-        found.append(_event(ports, EXHAUSTED, code, 2 * used + 1, told, redemption.at_ms))
+        found.append(_event(ports, EXHAUSTED, 2 * used + 1, told, redemption.at_ms))
     return found
 
 
@@ -66,14 +65,14 @@ def services_of(events: Iterable[Event]) -> set[str]:
     return {event.service for event in events}
 
 
-def _event(ports: Ports, kind: str, subject: str, place: int, told: Mapping[str, Any], at_ms: int) -> Event:
+def _event(ports: Ports, kind: str, place: int, told: Mapping[str, Any], at_ms: int) -> Event:
     """Return a row with a body as Standard Webhooks 1.0 recommends it: type, timestamp, data."""
     body = {"type": kind, "timestamp": rfc3339(at_ms), "data": told}
     return Event(
         id=ports.ids.new("evt"),
         service=told["service"],
         type=kind,
-        subject=subject,
+        subject=told["code"],
         place=place,
         body=msgspec.json.encode(body).decode(),
         at_ms=at_ms,

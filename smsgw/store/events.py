@@ -1,7 +1,7 @@
 """Events that merchants are told, and how far the delivery of each has come: the outbox of the webhooks.
 
-An event is stored in the transaction of what it tells. Whoever stores one holds its subject's lock, and gives it a place
-after those that the subject has. A node claims what it posts until a time; after that it is anybody's again.
+An event is stored in the transaction of what it tells. Whoever stores one holds its subject's lock, and gives it a
+place after those that the subject has. A node claims what it posts until a time; after that it is anybody's again.
 """
 
 from collections.abc import Sequence
@@ -141,7 +141,12 @@ async def settle(transaction: Transaction, rows: Sequence[Settled]) -> None:
     """Record last tries; what waited for these events is due then."""
     if rows:
         await transaction.executemany("events.settle", rows)
-        await transaction.executemany("events.follow", sorted(rows, key=lambda row: row.subject))
+        in_order: list[Settled] = sorted(rows, key=_subject)  # nobody waits in a circle
+        await transaction.executemany("events.follow", in_order)
+
+
+def _subject(row: Settled) -> str:
+    return row.subject
 
 
 async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:
