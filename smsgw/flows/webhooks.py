@@ -142,8 +142,9 @@ class Webhooks:
         for claim in done.claims:
             if claim.due.id not in self._posting and claim.due.id not in self._results:  # the claim before has ended
                 self._start(claim, began_ms)
-        if done.more:
-            self.wake(done.more)
+        self._due.update(dict.fromkeys(done.more))
+        if self._room():  # those who had room left some of it to others
+            self._woken.set()
 
     async def _look_around(self) -> None:
         """Now and then look at every service; at those whose next try has come."""
@@ -158,11 +159,12 @@ class Webhooks:
 
     def _room(self) -> dict[str, int]:
         """Return how many events of which services may be posted beside those that are; each gets its turn."""
-        left = self._settings.parallel - self._busy.total()
+        busy = self._busy - Counter(service for service, _ in self._results.values())  # recorded with the claims
+        left = self._settings.parallel - busy.total()
         room: dict[str, int] = {}
         for name in self._due:
             most = 1 if name in self._failing else self._settings.parallel_per_service
-            count = min(most - self._busy[name], left)
+            count = min(most - busy[name], left)
             if count > 0:
                 room[name] = count
                 left -= count
@@ -217,6 +219,10 @@ class Webhooks:
             posted = await self._try(due)
         result = self._result(claim, posted)
         self._results[due.id] = (due.service, result)
+        if posted.error is None:
+            self._failing.discard(due.service)
+        else:
+            self._failing.add(due.service)
         _tell(due, posted, result)
         self.wake([due.service])
 
@@ -268,10 +274,6 @@ class Webhooks:
             self._busy[service] -= 1
             if isinstance(result, Retry):
                 self._later[service] = min(result.next_ms, self._later.get(service, result.next_ms))
-            if result.error is None:
-                self._failing.discard(service)
-            else:
-                self._failing.add(service)
 
     # The end
 
