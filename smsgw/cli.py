@@ -19,6 +19,7 @@ from rich.table import Table
 
 from smsgw import settings
 from smsgw.app import App
+from smsgw.commands import webhooks
 from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
 from smsgw.domain import catalog
@@ -44,6 +45,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+commands.add_typer(webhooks.commands, name="webhooks")
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 screen = Console(soft_wrap=True, highlight=False)
 

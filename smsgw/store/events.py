@@ -92,7 +92,7 @@ class Choice(Struct, frozen=True, kw_only=True):
     """Which events are meant."""
 
     first: str = ""  # the lowest id
-    before: str = "evt_~"  # above the highest
+    before: str = f"evt_{'z' * 26}"  # above the highest
     service: str = ""  # empty: all
     status: str = ""  # empty: all
 
