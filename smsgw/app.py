@@ -21,6 +21,8 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.upkeep import Upkeep
+from smsgw.flows.webhooks import Webhooks
+from smsgw.hooks.poster import HttpPoster
 from smsgw.kit import vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
@@ -39,6 +41,7 @@ log = get_logger(__name__)
 
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _INTERNAL: Final = 70  # EX_SOFTWARE
+_POSTING_S: Final = 2.0  # at the stop, for webhooks that are being posted
 
 
 class App:
@@ -102,14 +105,15 @@ class App:
         ports = await self._ports(database)
         sold = _catalog(configuration)
         supervisor = Supervisor("app", self._on_incident)
-        receiver = Receiver(ports, sold, self._send)
+        webhooks = await self._webhooks(ports, stack)
+        receiver = Receiver(ports, sold, self._send, webhooks.wake)
         await receiver.recover()
         stack.push_async_callback(receiver.close)
         for name, settings in configuration.links.items():
             link = Link(ports, name, settings, passwords[name], receiver)
             self.links[name] = link
         stack.push_async_callback(self._close_outboxes)
-        verifier = Verifier(ports, sold, configuration.main.guessing)
+        verifier = Verifier(ports, sold, configuration.main.guessing, webhooks.wake)
         stack.push_async_callback(verifier.close)
         upkeep = Upkeep(ports, sold, configuration.main.guessing, self._key_file)
         await upkeep.begin()
@@ -120,13 +124,27 @@ class App:
         stack.push_async_callback(server.stop)
         await server.start()
         self.verify_port = server.port
+        stack.push_async_callback(self._close_webhooks, webhooks)
         stack.push_async_callback(supervisor.stop, 2.0)
         stack.push_async_callback(self._stop_links)
+        supervisor.start("webhooks", webhooks.run)
         for link in self.links.values():
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
         supervisor.start("upkeep", lambda: upkeep.run(self._look_again))
         supervisor.start("watchdog", self._watch)
+
+    async def _webhooks(self, ports: Ports, stack: AsyncExitStack) -> Webhooks:
+        settings = self._configuration.main.webhooks
+        poster = HttpPoster(timeout_s=settings.timeout_s, private_networks=settings.private_networks)
+        poster.open()
+        stack.push_async_callback(poster.close)
+        webhooks = Webhooks(ports, settings, self._configuration.services, poster)
+        await webhooks.begin()
+        return webhooks
+
+    async def _close_webhooks(self, webhooks: Webhooks) -> None:
+        await webhooks.close(0.0 if self._broken else _POSTING_S)
 
     async def _ports(self, database: seam.Database) -> Ports:
         main, file = self._configuration.main, self._key_file

@@ -92,6 +92,16 @@ def visit(file: Path, work: Callable[[Visit], Coroutine[Any, Any, None]]) -> Non
     run(do())
 
 
+def perform(file: Path, work: Callable[[Ports, Configuration], Coroutine[Any, Any, None]]) -> None:
+    """Do something that takes the store and the settings only."""
+    visit(file, lambda one: work(one.ports, one.configuration))
+
+
+def actor() -> str:
+    """Return who is written into the audit log."""
+    return f"cli:{_user()}"
+
+
 @asynccontextmanager
 async def visiting(configuration: Configuration) -> AsyncIterator[Visit]:
     """Open the database and the keys for a while.
@@ -123,7 +133,7 @@ async def visiting(configuration: Configuration) -> AsyncIterator[Visit]:
                 answers=configuration.main.answers,
             ),
             key_file=key_file,
-            actor=f"cli:{_user()}",
+            actor=actor(),
         )
     finally:
         await asyncio.shield(database.close())

@@ -10,9 +10,10 @@ from msgspec import Struct, structs
 from smsgw.domain import catalog, codes
 from smsgw.domain.catalog import Service
 from smsgw.domain.codes import Outcome
+from smsgw.flows import events
 from smsgw.flows.outgoing import Answerable, Outgoing, answer
 from smsgw.flows.ports import Ports
-from smsgw.store import codes as store
+from smsgw.store import codes as store, events as outbox
 from smsgw.store.codes import Again, CodeRow, Latest
 from smsgw.store.database import Transaction
 
@@ -76,7 +77,10 @@ def prepare(ports: Ports, purchase: Purchase, now_ms: int, *, longer: int = 0) -
 
 
 async def issue(ports: Ports, transaction: Transaction, prepared: Sequence[Issued], now_ms: int) -> list[Issued]:
-    """Store a code for each purchase, and return them; those whose code is taken are made again."""
+    """Store a code for each purchase, and return them; those whose code is taken are made again.
+
+    The merchants who want to hear of it are told.
+    """
     if not prepared:
         return []
     issued = list(prepared)
@@ -95,6 +99,8 @@ async def issue(ports: Ports, transaction: Transaction, prepared: Sequence[Issue
             issued[index] = prepare(ports, issued[index].purchase, now_ms, longer=draws // _DRAWS_PER_LENGTH)
         unsure = {index: issued[index] for index in again}
     await store.insert(transaction, [one.code for one in issued])
+    sold = [(one.purchase.service, one.code) for one in issued if one.purchase.service.settings.webhook_url]
+    await outbox.insert(transaction, [events.issued(ports, service, code) for service, code in sold])
     return issued
 
 

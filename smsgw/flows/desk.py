@@ -13,13 +13,13 @@ from msgspec import structs
 from smsgw.domain import codes, guessing
 from smsgw.domain.codes import Outcome
 from smsgw.domain.guessing import HOUR_MS, Load, Visitor
-from smsgw.flows import returns
+from smsgw.flows import events, returns
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.visits import Redemption, Visit, Waiting
 from smsgw.kit.ids import first_of
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Guessing
-from smsgw.store import attempts, codes as store, guesses, redemptions
+from smsgw.store import attempts, codes as store, events as outbox, guesses, redemptions
 from smsgw.store.attempts import Attempt, Recent
 from smsgw.store.codes import Found, Use
 from smsgw.store.database import Transaction
@@ -54,6 +54,7 @@ class Desk:
         self._changed: dict[Key, Visitor] = {}
         self._answers: list[Answered] = []
         self._handles: list[Handle] = []
+        self._events: list[outbox.Event] = []
 
     async def read(self, transaction: Transaction, waiting: Sequence[Waiting]) -> None:
         """Read all that the decisions need."""
@@ -118,7 +119,18 @@ class Desk:
             found = structs.replace(found, code=codes.use(found.code, self._now_ms))
             self._found[lookup] = found
             self._remember_success(one, found)
+            self._tell_merchant(one, found)
         return self._redemption(one, outcome, found=found), None if visit.uses else "looked"
+
+    def _tell_merchant(self, one: Waiting, found: Found) -> None:
+        if self._catalog.services[one.visit.service].settings.webhook_url:
+            redemption = self._redemption(one, Outcome.SUCCESS, found=found)
+            self._events += events.redeemed(self._ports, redemption, found.code.used)
+
+    @property
+    def hooked(self) -> set[str]:
+        """The services whose merchants are told something."""
+        return events.services_of(self._events)
 
     def _find(self, one: Waiting) -> tuple[str, Found | None]:
         for lookup in one.lookups:
@@ -238,6 +250,7 @@ class Desk:
         await store.use(transaction, self._uses)
         await attempts.record(transaction, self._attempts)
         await redemptions.remember(transaction, self._answers, self._handles)
+        await outbox.insert(transaction, self._events)
         hour = self._now_ms // HOUR_MS
         await guesses.remember(
             transaction,

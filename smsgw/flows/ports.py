@@ -1,6 +1,7 @@
 """What the flows take from the world: time, ids, chance and the store; a seeded test owns them all."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -32,3 +33,27 @@ class Catalog(Struct, frozen=True, kw_only=True):
     services: dict[str, Service]
     routes: Routes
     answers: Answers
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """One try to tell a merchant something."""
+
+    url: str
+    id: str  # evt_…; the same on every try
+    timestamp_s: int  # of this try
+    body: bytes
+    secrets: list[bytes]  # each signs
+
+
+class Posted(Struct, frozen=True, kw_only=True):
+    """What came of a try."""
+
+    http_status: int | None  # None: there was no answer
+    error: str | None  # why it failed, in our own words; None: the merchant has it
+
+
+class Poster(Protocol):
+    """The way out to the merchants' servers."""
+
+    async def post(self, letter: Letter) -> Posted:
+        """Try once, within a deadline of its own; a failure is a result, not an error."""

@@ -6,7 +6,7 @@ acknowledges it when its future is done, and tells the operator to try again whe
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct, structs
@@ -88,6 +88,7 @@ class _Effects(Struct, frozen=True, kw_only=True):
     outgoing: list[Outgoing]
     stories: list[tuple[Arrival, Verdict]]
     undecided: set[str]  # arrivals that were not stored
+    hooked: set[str]  # services whose merchants are told something
 
 
 class Receiver:
@@ -97,12 +98,20 @@ class Receiver:
         ports: the world.
         catalog: what is sold where.
         send: takes the answers after their commit; must not fail or wait.
+        tell: hears which services' merchants have something to be told, after its commit; must not fail or wait.
     """
 
-    def __init__(self, ports: Ports, catalog: Catalog, send: Callable[[Sequence[Outgoing]], None]) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        catalog: Catalog,
+        send: Callable[[Sequence[Outgoing]], None],
+        tell: Callable[[Collection[str]], None] = lambda _: None,
+    ) -> None:
         self._ports = ports
         self._catalog = catalog
         self._send = send
+        self._tell = tell
         self._batch: Batch[_Entry, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
         # Batches follow each other, and the sweep, which stores doubts as well, stands in the same line: each must see
         # the rows and the doubts of those before.
@@ -214,7 +223,7 @@ class Receiver:
             doubts = dict(self._doubts)
 
             async def body(transaction: Transaction) -> _Effects:
-                effects = _Effects(outgoing=[], stories=[], undecided=set())
+                effects = _Effects(outgoing=[], stories=[], undecided=set(), hooked=set())
                 # Before anything else is held: whoever waits here is in nobody's way. A message that comes to two nodes
                 # in the same moment is decided by the second when the first has committed.
                 await mos.lock_fingerprints(transaction, fingerprints)
@@ -235,6 +244,8 @@ class Receiver:
             self._settle_doubts(doubts)
             self._doubt(self._unsure(effects))
         self._send(effects.outgoing)
+        if effects.hooked:
+            self._tell(effects.hooked)
         # After what waits for the commit, above all the next transaction.
         asyncio.get_running_loop().call_soon(_tell, effects.stories)
         return _results(entries, effects.undecided)
@@ -325,6 +336,8 @@ class Receiver:
                 answers += decision.answers
         for one_issued in await access.issue(self._ports, transaction, issued, now_ms):
             answers += one_issued.answer
+            if one_issued.purchase.service.settings.webhook_url:
+                effects.hooked.add(one_issued.code.service)
         for mo, told in zip(
             asks, await access.tell_again(self._ports, transaction, list(asks.values()), now_ms), strict=True
         ):

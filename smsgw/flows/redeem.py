@@ -1,7 +1,7 @@
 """Codes that visitors and merchants bring: judged, counted, limited and recorded, many of them in one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from smsgw.domain import codes
@@ -27,12 +27,20 @@ class Verifier:
         ports: the world.
         catalog: the services.
         guessing: how many wrong codes may be tried.
+        tell: hears which services' merchants have something to be told, after its commit; must not fail or wait.
     """
 
-    def __init__(self, ports: Ports, catalog: Catalog, guessing: Guessing) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        catalog: Catalog,
+        guessing: Guessing,
+        tell: Callable[[Collection[str]], None] = lambda _: None,
+    ) -> None:
         self._ports = ports
         self._catalog = catalog
         self._guessing = guessing
+        self._tell = tell
         self._batch: Batch[Waiting, Redemption | None] = Batch(
             self._handle, name="verify", limit=_LIMIT, capacity=_CAPACITY
         )
@@ -97,6 +105,8 @@ class Verifier:
             return desk
 
         desk = await ports.database.transact(body)
+        if desk.hooked:
+            self._tell(desk.hooked)
         # After what waits for the commit, above all the next transaction.
         asyncio.get_running_loop().call_soon(desk.tell)
         return [desk.redemptions.get(one.id) for one in waiting]

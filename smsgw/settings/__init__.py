@@ -82,6 +82,16 @@ class Guessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     most_chance_per_year: Annotated[float, Meta(gt=0, le=1)] = 0.01  # of one lucky guess; above it a policy is refused
 
 
+class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How events are posted to the merchants' servers (``webhook_url`` of each service)."""
+
+    timeout_s: Annotated[float, Meta(ge=0.1, le=60)] = 15.0  # of one try, from the look-up of the name to the answer
+    parallel: Annotated[int, Meta(ge=1, le=1_000)] = 200  # tries at a time, of all services
+    parallel_per_service: Annotated[int, Meta(ge=1, le=100)] = 8  # one at a time while a service's tries fail
+    max_tries: Annotated[int, Meta(ge=1, le=10)] = 10  # then an event is given up, until somebody replays it
+    private_networks: bool = False  # whether a merchant's server may have a private or loopback address
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The main file."""
 
@@ -95,6 +105,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: Log = Log()
     answers: Answers = Answers()
     guessing: Guessing = Guessing()
+    webhooks: Webhooks = Webhooks()
 
 
 class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +178,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     return_mode: Literal["signed", "handle"] = "signed"  # what `rt` is: a JWS, or a handle to exchange at the API
     return_valid_s: Annotated[int, Meta(ge=5, le=120)] = 60
     allowed_ips: Annotated[list[str], Meta(max_length=100)] = []  # who may use the API; empty: nobody
+    webhook_url: str = ""  # where the merchant is told what happens; empty: nowhere
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -341,7 +353,7 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
         ]
         problems += [
             f"{file}: {field}: must be an absolute http or https address"
-            for field in ("success_url", "expired_url", "invalid_url", "used_up_url", "throttled_url")
+            for field in (*sorted(_NEEDED_URLS), "used_up_url", "throttled_url", "webhook_url")
             if not _is_url(getattr(service, field)) and (getattr(service, field) or field in _NEEDED_URLS)
         ]
         if service.valid_for_s == 0 and service.uses == 0:

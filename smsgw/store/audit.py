@@ -8,7 +8,7 @@ from smsgw.store.database import Reader, Transaction
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One deed. Columns as in migrations/*/0002_access.sql."""
+    """One deed. Columns as in migrations/*/0003_access.sql."""
 
     id: str
     at_ms: int

@@ -6,6 +6,7 @@ from msgspec import structs
 
 from smsgw.store.attempts import Attempt
 from smsgw.store.codes import CodeRow
+from smsgw.store.events import Event
 from smsgw.store.mos import MoRow
 from smsgw.store.mts import MtRow
 from smsgw.store.receipts import ReceiptRow
@@ -96,6 +97,15 @@ _RECEIPT = ReceiptRow(
     tlvs=b"",
     mt=None,
 )
+_EVENT = Event(
+    id="evt_1",
+    service="sun",
+    type="code.issued",
+    subject="code_1",
+    place=0,
+    body='{"type":"code.issued","data":{}}',
+    at_ms=1_000,
+)
 _SESSION = SessionRow(id="ses_1", link="north", node="left", bound_ms=1_000, proven="mo_0")
 
 
@@ -126,3 +136,7 @@ def receipt(name: str, **changes: Any) -> ReceiptRow:
 
 def session(name: str, **changes: Any) -> SessionRow:
     return structs.replace(_SESSION, id=name, **changes)
+
+
+def event(name: str, **changes: Any) -> Event:
+    return structs.replace(_EVENT, id=name, **changes)

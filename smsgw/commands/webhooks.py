@@ -1,0 +1,160 @@
+"""`smsgw webhooks`: what merchants were told, whether they took it; told once more; the secrets that sign it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, actor, perform
+from smsgw.errors import SmsgwError
+from smsgw.flows import replay, secrets
+from smsgw.flows.ports import Ports
+from smsgw.kit.clock import rfc3339
+from smsgw.kit.ids import first_of
+from smsgw.settings import Configuration
+from smsgw.store import events
+from smsgw.store.events import Choice, Delivery
+
+commands = typer.Typer(help="What merchants are told: events and their deliveries.", no_args_is_help=True)
+_WIDE: Final = None if sys.stdout.isatty() else 240  # columns: whoever reads it by a program wants all of it
+screen = Console(soft_wrap=True, highlight=False, width=_WIDE)
+
+_NO_SUCH: Final = 1
+
+
+class _NotFoundError(SmsgwError):
+    """There is no such thing; the message is one sentence."""
+
+    exit_status = _NO_SUCH
+
+
+def _moment(text: str) -> int:
+    """Return milliseconds for a time as RFC 3339 or ISO 8601 has it; without a zone it is UTC."""
+    found = datetime.fromisoformat(text)
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+Service = Annotated[str, typer.Option("--service", "-s", help="Only of this service.")]
+Since = Annotated[
+    int | None, typer.Option("--since", parser=_moment, metavar="TIME", help="From this time on: 2026-03-01T12:00:00Z.")
+]
+Until = Annotated[int | None, typer.Option("--until", parser=_moment, metavar="TIME", help="Before this time.")]
+Status = Literal["pending", "delivered", "given_up"]
+
+
+def _choice(service: str, status: str, since: int | None, until: int | None) -> Choice:
+    every = Choice()
+    return Choice(
+        first=every.first if since is None else first_of("evt", since),
+        before=every.before if until is None else first_of("evt", until),
+        service=service,
+        status=status,
+    )
+
+
+@commands.command("list")
+def show_list(
+    *,
+    service: Service = "",
+    status: Annotated[Status | None, typer.Option(help="Only those.")] = None,
+    since: Since = None,
+    until: Until = None,
+    count: Annotated[int, typer.Option("-n", min=1, max=10_000, help="The most.")] = 50,
+    config: ConfigFile = DEFAULT_FILE,
+) -> None:
+    """Show the latest events."""
+
+    async def work(ports: Ports, _: Configuration) -> None:
+        async with ports.database.read() as reader:
+            rows = await events.walk(reader, _choice(service, status or "", since, until), count)
+        _print(rows)
+
+    perform(config, work)
+
+
+def _print(rows: Sequence[Delivery]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("event", min_width=30, no_wrap=True)
+    for heading in ("at", "service", "type", "subject", "status", "tries", "last answer"):
+        table.add_column(heading)
+    for row in rows:
+        last = row.error or ("" if row.http_status is None else f"HTTP status {row.http_status}")
+        table.add_row(row.id, rfc3339(row.at_ms), row.service, row.type, row.subject, row.status, str(row.tries), last)
+    screen.print(table)
+
+
+@commands.command()
+def show(event: str, config: ConfigFile = DEFAULT_FILE) -> None:
+    """Show one event: what is told, and how far its delivery has come."""
+
+    async def work(ports: Ports, _: Configuration) -> None:
+        async with ports.database.read() as reader:
+            rows = await events.walk(reader, Choice(first=event, before=f"{event}0"), 1)
+        if not rows:
+            raise _NotFoundError(f"there is no event {event}")
+        [row] = rows
+        next_ms = row.next_ms if row.status == "pending" else None
+        for name, value in [
+            ("event", row.id),
+            ("service", row.service),
+            ("status", row.status),
+            ("tries", row.tries),
+            ("next try", "" if next_ms is None else rfc3339(next_ms)),
+            ("settled", "" if row.settled_ms is None else rfc3339(row.settled_ms)),
+            ("HTTP status", "" if row.http_status is None else row.http_status),
+            ("error", row.error or ""),
+        ]:
+            screen.print(f"{name:<12} {value}".rstrip(), markup=False)
+        screen.print(json.dumps(json.loads(row.body), indent=2, ensure_ascii=False), markup=False)
+
+    perform(config, work)
+
+
+@commands.command("replay")
+def post_again(
+    event: Annotated[list[str] | None, typer.Argument(help="Ids.")] = None,
+    service: Service = "",
+    since: Since = None,
+    until: Until = None,
+    *,
+    given_up: Annotated[bool, typer.Option("--given-up", help="Those that were given up.")] = False,
+    config: ConfigFile = DEFAULT_FILE,
+) -> None:
+    """Have events posted once more, with the same ids: some, a service's of some time, or all that were given up."""
+    if bool(event) == bool(given_up or (service and since is not None)):
+        raise typer.BadParameter("name events, or --service and --since, or --given-up")
+
+    async def work(ports: Ports, configuration: Configuration) -> None:
+        choices = [Choice(first=one, before=f"{one}0") for one in event or []]
+        if not event:
+            choices = [_choice(service, "given_up" if given_up else "", since, until)]
+        names = event or [service or "given_up"]
+        found = [await replay.replay(ports, choice, actor(), name) for choice, name in zip(choices, names, strict=True)]
+        missing = [name for name, count in zip(names, found, strict=True) if event and not count]
+        screen.print(f"{sum(found)} event(s) will be posted again", markup=False)
+        silent = not configuration.services.get(service) or not configuration.services[service].webhook_url
+        if service and silent:
+            screen.print(f"{service} has no webhook_url now: its events wait until it has one", markup=False)
+        if missing:
+            raise _NotFoundError(f"not there, or being posted just now: {', '.join(missing)}")
+
+    perform(config, work)
+
+
+@commands.command()
+def secret(service: str, config: ConfigFile = DEFAULT_FILE) -> None:
+    """Show the secrets that a service's events are signed with, the newest first; it is in the audit log."""
+
+    async def work(ports: Ports, configuration: Configuration) -> None:
+        if service not in configuration.services:
+            raise _NotFoundError(f"there is no service {service} in the settings")
+        await secrets.Secrets(ports).make([service])
+        for one in await secrets.reveal(ports, service, actor()):
+            screen.print(one, markup=False)
+
+    perform(config, work)

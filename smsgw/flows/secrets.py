@@ -1,0 +1,83 @@
+"""What webhooks are signed with: secrets that each service shares with its merchant, all that were not revoked."""
+
+from base64 import b64encode
+from collections.abc import Collection
+from typing import Final
+
+from smsgw.errors import SmsgwError
+from smsgw.flows.audit import entry
+from smsgw.flows.ports import Ports
+from smsgw.flows.returns import new_key
+from smsgw.kit.logs import get_logger
+from smsgw.store import audit, service_keys
+from smsgw.store.database import Transaction
+from smsgw.store.service_keys import ServiceKey
+
+log = get_logger(__name__)
+
+_PURPOSE: Final = "webhook"
+
+
+class Secrets:
+    """The secrets as they are in the store; commands may have made new ones."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._rows: list[str] = []
+        self._secrets: dict[str, list[bytes]] = {}
+
+    def of(self, service: str) -> list[bytes]:
+        """Return a service's secrets, the newest first."""
+        return self._secrets.get(service, [])
+
+    async def make(self, services: Collection[str]) -> None:
+        """Make one for each service that has none, and read all."""
+        ports = self._ports
+        now_ms = ports.clock.now_ms()
+
+        async def body(transaction: Transaction) -> None:
+            having = {row.service for row in await service_keys.live(transaction, _PURPOSE)}
+            missing = sorted(set(services) - having)
+            await service_keys.insert(
+                transaction, [new_key(ports, service, _PURPOSE, now_ms, now_ms) for service in missing]
+            )
+
+        await ports.database.transact(body)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read those that there are now."""
+        async with self._ports.database.read() as reader:
+            rows = await service_keys.live(reader, _PURPOSE)
+        names = [row.id for row in rows]
+        if names != self._rows:
+            secrets: dict[str, list[bytes]] = {}
+            for row in reversed(rows):
+                self._open(row, secrets)
+            self._rows, self._secrets = names, secrets
+
+    def _open(self, row: ServiceKey, secrets: dict[str, list[bytes]]) -> None:
+        try:
+            secret = self._ports.vault.open(row.sealed, row.id, row.key_id)
+        except SmsgwError as error:  # the other services' events go on
+            log.error("webhook.secret_not_readable", service=row.service, error=str(error))
+        else:
+            secrets.setdefault(row.service, []).append(secret)
+
+
+def told(secret: bytes) -> str:
+    """Return a secret as merchants are told it (Standard Webhooks 1.0)."""
+    return f"whsec_{b64encode(secret).decode()}"
+
+
+async def reveal(ports: Ports, service: str, actor: str) -> list[str]:
+    """Return a service's secrets as merchants are told them; it is in the audit log before."""
+
+    async def body(transaction: Transaction) -> list[ServiceKey]:
+        rows = [row for row in await service_keys.live(transaction, _PURPOSE) if row.service == service]
+        entries = [entry(ports, actor, "webhook_secret.revealed", row.id, {"service": service}) for row in rows]
+        await audit.record(transaction, entries)
+        return rows
+
+    rows = await ports.database.transact(body)
+    return [told(ports.vault.open(row.sealed, row.id, row.key_id)) for row in reversed(rows)]

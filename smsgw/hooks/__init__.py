@@ -1,0 +1,1 @@
+"""The edge to merchants' servers: HTTP out."""

@@ -1,0 +1,137 @@
+"""Posts letters to merchants' servers: signed, within a deadline, to no place where a merchant has no business.
+
+Proxies of the environment are not used, redirects are not followed, cookies not kept, and of the answer's body no more
+than a little is read.
+"""
+
+import asyncio
+import ssl
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from smsgw.domain.addresses import parse
+from smsgw.flows.ports import Letter, Posted
+from smsgw.hooks.resolver import ForbiddenError, LookUp, Resolver
+from smsgw.hooks.signature import headers
+
+_MOST_BYTES: Final = 8 * 1024  # of an answer's body; with more of it the connection is closed
+_BODY_S: Final = 1.0  # for the body of an answer that is known
+_IDLE_S: Final = 4.0  # shorter than servers wait, so that a connection that they close is seldom taken
+_OK: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "smsgw", "Accept-Encoding": "identity"}
+
+
+class HttpPoster:
+    """A ``flows.ports.Poster``.
+
+    Args:
+        timeout_s: of one try, from the look-up of the name to the answer.
+        private_networks: whether private and loopback addresses are allowed.
+        look_up: a test's name server.
+        trust: a test's certificates.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout_s: float,
+        private_networks: bool,
+        look_up: LookUp | None = None,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._resolver = Resolver(private_networks=private_networks, look_up=look_up)
+        self._trust = trust
+        self._session: aiohttp.ClientSession | None = None
+
+    def open(self) -> None:
+        """Be ready; inside the loop."""
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver,
+            use_dns_cache=False,
+            limit=0,  # whoever posts has limits
+            keepalive_timeout=_IDLE_S,
+            ssl=self._trust or True,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=False,
+            auto_decompress=False,
+            headers=_HEADERS,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+        await self._resolver.close()
+
+    async def post(self, letter: Letter) -> Posted:
+        """Try once."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._send(letter)
+        except TimeoutError:
+            return _failed("no answer in time")
+        except (ForbiddenError, aiohttp.ClientError, OSError, ValueError) as error:
+            return _failed(_words(error))
+        status = response.status
+        await _finish(response)
+        return Posted(http_status=status, error=_complaint(status))
+
+    async def _send(self, letter: Letter) -> aiohttp.ClientResponse:
+        assert self._session is not None
+        url = URL(letter.url)
+        host = url.host or ""
+        if parse(host) is not None:
+            self._resolver.check(host)  # addresses are not looked up
+        return await self._session.post(url, data=letter.body, headers=headers(letter), allow_redirects=False)
+
+
+async def _finish(response: aiohttp.ClientResponse) -> None:
+    """Read a short body to its end, so that the connection can be used again; what is in it is of no interest."""
+    left = _MOST_BYTES
+    try:
+        async with asyncio.timeout(_BODY_S):
+            while left > 0 and (piece := await response.content.read(left)):
+                left -= len(piece)
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass  # the status is known
+    finally:
+        if not response.content.at_eof():
+            response.close()
+
+
+def _complaint(status: int) -> str | None:
+    if status in _OK:
+        return None
+    return "a redirect, which is not followed" if status in _REDIRECTS else f"HTTP status {status}"
+
+
+def _failed(error: str) -> Posted:
+    return Posted(http_status=None, error=error)
+
+
+def _words(error: Exception) -> str:
+    """Say what is wrong without quoting the other side."""
+    inner: BaseException | None = getattr(error, "os_error", error)
+    if isinstance(inner, ForbiddenError):
+        return "the address is not allowed: private, loopback or link-local"
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), "the connection failed")
+
+
+_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (aiohttp.ClientConnectorCertificateError, "TLS: the certificate is not trusted"),
+    (aiohttp.ClientSSLError, "TLS: no agreement"),
+    (aiohttp.ClientConnectorDNSError, "the name cannot be resolved"),
+    (aiohttp.ClientConnectorError, "nobody listens there, or nobody can be reached"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed without an answer"),
+    (aiohttp.InvalidURL, "not an address"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    (aiohttp.ClientPayloadError, "the answer is not HTTP"),
+)

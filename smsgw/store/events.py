@@ -1,0 +1,179 @@
+"""Events that merchants are told, and how far the delivery of each has come: the outbox of the webhooks.
+
+An event is stored in the transaction of what it tells. Whoever stores one holds its subject's lock, and gives it a
+place after those that the subject has. A node claims what it posts until a time; after that it is anybody's again.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from smsgw.store.database import Reader, Transaction
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Something that happened. Columns as in migrations/*/0004_webhooks.sql."""
+
+    id: str
+    service: str
+    type: str
+    subject: str
+    place: int
+    body: str
+    at_ms: int
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """An event that waits to be posted."""
+
+    id: str
+    service: str
+    type: str
+    subject: str
+    body: str
+    tries: int  # before
+    wait_ms: int | None  # until when an earlier one of its subject is in its way; None: none is
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """Until when an event is a node's alone, or not looked at."""
+
+    id: str
+    until_ms: int
+    node: str
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """The last try of an event."""
+
+    id: str
+    subject: str
+    status: str  # delivered, given_up
+    tries: int
+    http_status: int | None
+    error: str | None
+    at_ms: int
+    node: str
+    until_ms: int  # as it was claimed
+
+
+class Retry(Struct, frozen=True, kw_only=True):
+    """A try that failed, with more to come."""
+
+    id: str
+    tries: int
+    http_status: int | None
+    error: str | None
+    next_ms: int
+    node: str
+    until_ms: int  # as it was claimed
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """An event with all that is known about its delivery."""
+
+    id: str
+    service: str
+    type: str
+    subject: str
+    place: int
+    body: str
+    at_ms: int
+    status: str
+    tries: int
+    next_ms: int
+    node: str | None
+    http_status: int | None
+    error: str | None
+    settled_ms: int | None
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """Which events are meant."""
+
+    first: str = ""  # the lowest id
+    before: str = f"evt_{'z' * 26}"  # above the highest
+    service: str = ""  # empty: all
+    status: str = ""  # empty: all
+
+
+class _Again(Struct, frozen=True, kw_only=True):
+    id: str
+    now_ms: int
+
+
+async def insert(transaction: Transaction, rows: Sequence[Event]) -> None:
+    """Store new events; they are due at once."""
+    if rows:
+        await transaction.executemany("events.insert", rows)
+
+
+async def due(transaction: Transaction, service: str, now_ms: int, soon_ms: int, count: int) -> list[Due]:
+    """Return events that are due, the longest due first, locked until the transaction ends.
+
+    Args:
+        transaction: that claims or parks them.
+        service: whose.
+        now_ms: now.
+        soon_ms: until when those must wait whose forerunner is being posted.
+        count: the most.
+    """
+    rows = await transaction.fetch("events.due", service=service, now_ms=now_ms, soon_ms=soon_ms, count=count)
+    return [
+        Due(id=name, service=service, type=kind, subject=subject, body=body, tries=tries, wait_ms=wait_ms)
+        for name, kind, subject, body, tries, wait_ms in rows
+    ]
+
+
+async def claim(transaction: Transaction, rows: Sequence[Hold]) -> None:
+    """Take events that are due and locked."""
+    if rows:
+        await transaction.executemany("events.claim", rows)
+
+
+async def park(transaction: Transaction, rows: Sequence[Hold]) -> None:
+    """Put off events that are due and locked."""
+    if rows:
+        await transaction.executemany("events.park", rows)
+
+
+async def settle(transaction: Transaction, rows: Sequence[Settled]) -> None:
+    """Record last tries; what waited for these events is due then."""
+    if rows:
+        await transaction.executemany("events.settle", rows)
+        in_order: list[Settled] = sorted(rows, key=_subject)  # nobody waits in a circle
+        await transaction.executemany("events.follow", in_order)
+
+
+def _subject(row: Settled) -> str:
+    return row.subject
+
+
+async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:
+    """Record tries that failed."""
+    if rows:
+        await transaction.executemany("events.retry", rows)
+
+
+async def release(transaction: Transaction, node: str, now_ms: int) -> int:
+    """Give back what a node has claimed; return how many."""
+    return await transaction.execute("events.release", node=node, now_ms=now_ms)
+
+
+async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:
+    """Return the latest of the chosen events."""
+    rows = await reader.fetch(
+        "events.walk",
+        first=choice.first,
+        before=choice.before,
+        service=choice.service,
+        status=choice.status,
+        count=count,
+    )
+    return [Delivery(**dict(zip(Delivery.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def again(transaction: Transaction, names: Sequence[str], now_ms: int) -> None:
+    """Have events posted once more, with the same ids; those that a node is just posting are left to it."""
+    if names:
+        await transaction.executemany("events.again", [_Again(id=name, now_ms=now_ms) for name in sorted(names)])

@@ -1,0 +1,45 @@
+-- name: insert*!
+-- New events, due at once.
+insert into events (id, service, type, subject, place, body, at_ms, next_ms)
+values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms);
+
+-- name: claim*!
+-- A node posts these now; nobody else does until that time.
+update events set node = :node, next_ms = :until_ms where id = :id and status = 'pending';
+
+-- name: park*!
+-- Events that wait for an earlier one of their subject are looked at again later.
+update events set node = null, next_ms = :until_ms where id = :id and status = 'pending';
+
+-- name: settle*!
+-- Delivered, whoever found out; or given up by the node that has it.
+update events set status = :status, tries = :tries, http_status = :http_status, error = :error, settled_ms = :at_ms,
+    node = null
+where id = :id and status = 'pending' and (:status = 'delivered' or (node = :node and next_ms = :until_ms));
+
+-- name: retry*!
+-- A try has failed; only the node that has the event says when the next is.
+update events set tries = :tries, http_status = :http_status, error = :error, next_ms = :next_ms, node = null
+where id = :id and status = 'pending' and node = :node and next_ms = :until_ms;
+
+-- name: follow*!
+-- What waited for an event that is settled is due.
+update events set next_ms = :at_ms
+where subject = :subject and status = 'pending' and node is null and next_ms > :at_ms
+    and place = (select min(place) from events where subject = :subject and status = 'pending');
+
+-- name: release!
+-- What a node had when it ended is due at once.
+update events set node = null, next_ms = :now_ms where node = :node and status = 'pending';
+
+-- name: walk
+-- Events and their deliveries, the latest first; empty filters take all.
+select id, service, type, subject, place, body, at_ms, status, tries, next_ms, node, http_status, error, settled_ms
+from events
+where id >= :first and id < :before and (:service = '' or service = :service) and (:status = '' or status = :status)
+order by id desc limit :count;
+
+-- name: again*!
+-- An event is posted once more, unless a node is just doing so.
+update events set status = 'pending', tries = 0, next_ms = :now_ms, settled_ms = null
+where id = :id and node is null;
