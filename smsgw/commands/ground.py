@@ -5,6 +5,7 @@ import os
 import pwd
 import random
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,9 +34,11 @@ DEFAULT_FILE: Final = Path("/etc/smsgw/smsgw.toml")
 HELP: Final[dict[str, list[str]]] = {"help_option_names": ["-h", "--help"]}
 _TRY_AGAIN = 75  # EX_TEMPFAIL
 _FAILED = 70  # EX_SOFTWARE
+_NOT_POSSIBLE = 1  # what was asked for: there is no such thing, or it does not allow it
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
-screen = Console(soft_wrap=True, highlight=False)
+# What a program reads is never cut; on a terminal long cells are folded.
+screen = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", envvar="SMSGW_CONFIG", metavar="FILE", help="The main settings file.")
@@ -60,11 +63,11 @@ def load(file: Path, more: Callable[[Configuration], list[str]] = lambda _: []) 
         fail(error)
 
 
-def fail(error: SmsgwError) -> NoReturn:
-    """Print one line for each problem, and exit with the error's own status."""
+def fail(error: SmsgwError, otherwise: int = _FAILED) -> NoReturn:
+    """Print one line for each problem, and exit with the error's own status; ``otherwise`` for one that has none."""
     for line in str(error).splitlines():
         tell(line)
-    raise typer.Exit(getattr(error, "exit_status", _TRY_AGAIN if error.retry else _FAILED))
+    raise typer.Exit(getattr(error, "exit_status", _TRY_AGAIN if error.retry else otherwise))
 
 
 def tell(line: str, style: str = "red") -> None:
@@ -72,12 +75,12 @@ def tell(line: str, style: str = "red") -> None:
     errors.print(f"smsgw: {line}", style=style if errors.is_terminal else None, markup=False)
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
+def run(work: Coroutine[Any, Any, None], otherwise: int = _FAILED) -> None:
     """Run to the end; an error that we know of is one line."""
     try:
         uvloop.run(work)
     except SmsgwError as error:
-        fail(error)
+        fail(error, otherwise)
 
 
 def visit(file: Path, work: Callable[[Visit], Coroutine[Any, Any, None]]) -> None:
@@ -89,7 +92,7 @@ def visit(file: Path, work: Callable[[Visit], Coroutine[Any, Any, None]]) -> Non
         async with visiting(configuration) as one:
             await work(one)
 
-    run(do())
+    run(do(), otherwise=_NOT_POSSIBLE)
 
 
 def perform(file: Path, work: Callable[[Ports, Configuration], Coroutine[Any, Any, None]]) -> None:
@@ -153,7 +156,7 @@ def table(*headings: str) -> Table:
     """Return an empty table in our style."""
     made = Table(box=None, padding=(0, 2, 0, 0))
     for heading in headings:
-        made.add_column(heading, no_wrap=True)
+        made.add_column(heading, overflow="fold")
     return made
 
 

@@ -1,5 +1,6 @@
 """smsgw keys: keys to the API, keys that return tokens are signed with, and the vault's own."""
 
+from base64 import b64encode
 from typing import Annotated, get_args
 
 import typer
@@ -139,13 +140,13 @@ def new_return(
 def show_return(
     key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, key_…")], config: ConfigFile = DEFAULT_FILE
 ) -> None:
-    """Print a key in hexadecimal, for the merchant's server. That you did is in the audit log."""
+    """Print a key as id=base64, for the merchant's server. That you did is in the audit log."""
 
     async def work(one: Visit) -> None:
         secret = await returns.show_key(one.ports, key, one.actor)
         if secret is None:
             raise SmsgwError(f"there is no such key in use: {key}")
-        say(secret.hex())
+        say(f"{key}={b64encode(secret).decode()}")  # as the sample sites take it in SMSGW_RETURN_KEYS
 
     visit(config, work)
 

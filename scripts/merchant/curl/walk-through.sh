@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A merchant's server and the API, step by step: look at a code, use it, spend the redemption, read its story.
 #   SMSGW_API=http://127.0.0.1:8081/v1 SMSGW_API_KEY=smsgw_live_… SMSGW_SERVICE=sunrise walk-through.sh CODE
-# The key is made with `smsgw keys create`; this machine must be among the service's allowed_ips.
+# The key: smsgw keys create -s sunrise --scope codes:verify --scope codes:redeem --scope codes:read; this machine must be
+# among the service's allowed_ips.
 set -euo pipefail
 : "${SMSGW_API:?where the API is, e.g. http://127.0.0.1:8081/v1}" "${SMSGW_API_KEY:?an API key}" "${SMSGW_SERVICE:?the service}"
 code=${1:?usage: walk-through.sh CODE}
