@@ -120,6 +120,11 @@ def _service_problems(name: str, settings: ServiceSettings, guessing: Guessing) 
     found = []
     for setting, words in (("keywords", settings.keywords), ("again_keywords", settings.again_keywords)):
         found += [f"{setting}: {problem}" for word in words if (problem := _keyword_problem(word))]
+        found += [
+            f'{setting}: "{word}" stands there twice' for word in sorted({one for one in words if words.count(one) > 1})
+        ]
+    if CATCH_ALL in settings.again_keywords:
+        found.append('again_keywords: "*" is not allowed: every message would be free')
     found += _template_problems(name, settings)
     return found + _weakness(settings, guessing) + _network_problems(settings)
 

@@ -1,5 +1,6 @@
 """The passwords that operators gave: one file for each link, read at the start, looked at by ``smsgw check``."""
 
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,8 @@ def _read(configuration: Configuration, systemd: Systemd) -> tuple[dict[str, str
     for name, link in configuration.links.items():
         file = _file(folder, link, systemd)
         try:
-            octets, mode = file.read_bytes(), file.stat().st_mode
+            mode = file.stat().st_mode
+            octets = file.read_bytes() if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else b""  # a device may never end
         except (OSError, ValueError) as error:  # a name with NUL is a ValueError
             reason = f"{file}: {(error.strerror if isinstance(error, OSError) else None) or error}"
             told = [f"{reason}; write the operator's password into this file, chmod 600"]

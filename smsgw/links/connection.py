@@ -38,6 +38,7 @@ _CREDENTIALS: Final = frozenset({status.ESME_RINVPASWD, status.ESME_RINVSYSID})
 _STORE_AGAIN_S: Final = 0.5
 _OUTGOING_NAME: Final = 128  # the largest message id that is kept
 _MOST_MARKS: Final = 4096  # even
+_TELL_NOT_STORED_S: Final = 1.0  # between two lines about messages that the store has not taken
 _TELL_PROOF_S: Final = 0.1  # how long a proof waits for an arrival that carries it to the store
 
 
@@ -91,6 +92,8 @@ class Connection:
         self._proven = ""
         self._stored_proof = ""  # the latest that is on its way to the store
         self._proof_timer: asyncio.TimerHandle | None = None
+        self._not_stored = 0  # since the last line about them
+        self._not_stored_timer: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: Final[dict[type, Callable[[Any], None]]] = {
             events.Bound: self._on_bound,
@@ -254,14 +257,25 @@ class Connection:
             log.warning("mo.undecided", mo=mo, link=self._parts.link)
             self._answer(request, mo, self._parts.settings.temporary_error)
             return
-        log.error(
-            "mo.not_stored",
-            mo=mo,
-            link=self._parts.link,
-            exc_info=None if isinstance(error, SmsgwError) else error,
-            error=str(error) if isinstance(error, SmsgwError) else None,
-        )
+        self._tell_not_stored(mo, error)
         self._answer(request, mo, self._parts.settings.temporary_error)
+
+    def _tell_not_stored(self, mo: str, error: BaseException | None) -> None:
+        """Log what was not stored: each that is our mistake; when the store is away the first, then their number."""
+        if not isinstance(error, SmsgwError):
+            log.error("mo.not_stored", mo=mo, link=self._parts.link, exc_info=error)
+        elif self._not_stored_timer is not None:
+            self._not_stored += 1
+        else:
+            log.error("mo.not_stored", mo=mo, link=self._parts.link, error=str(error))
+            loop = asyncio.get_running_loop()
+            self._not_stored_timer = loop.call_later(_TELL_NOT_STORED_S, self._tell_number, str(error))
+
+    def _tell_number(self, error: str) -> None:
+        self._not_stored_timer = None
+        if self._not_stored:
+            log.error("mo.not_stored", link=self._parts.link, count=self._not_stored, error=error)
+            self._not_stored = 0
 
     def _answer(self, request: pdus.DeliverSm | pdus.DataSm, mo: str, command_status: int) -> None:
         response = pdus.RESPONSE_TO[type(request)](command_status=command_status)

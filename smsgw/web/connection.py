@@ -13,6 +13,8 @@ READING_S: Final = 10.0  # for a visitor to read what is written, before the con
 LINGER_S: Final = 1.0  # for one too many to read that it is; closed sooner, its own request would wipe the answer out
 MOST_LINGERING: Final = 100
 
+_MARK: Final = "X-Frame-Options"  # the guard sets all of them or none
+
 Page = Callable[[int], Response]
 
 
@@ -45,7 +47,7 @@ class Connection(web.RequestHandler):
         """Write an answer; one that did not come through the guard gets its headers, and a fault its page."""
         if isinstance(resp, web.HTTPException) and isinstance(request, Request):
             resp = self._page(resp.status)
-        if not resp.prepared:
+        if not resp.prepared and _MARK not in resp.headers:
             resp.headers.update(HEADERS)
         return await super().finish_response(request, resp, start_time)
 

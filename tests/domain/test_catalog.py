@@ -50,6 +50,19 @@ def first_reply(service: catalog.Service, code: str, issued_ms: int) -> str:
     return replies_to(service, code, issued_ms)[0]
 
 
+def test_a_code_that_can_be_guessed_is_refused_with_the_figure_and_the_length_that_is_enough() -> None:
+    [problem] = found(sun=changed(length=6))
+    assert "with 10,000 live codes and 1,000 wrong guesses a day" in problem
+    assert "within a year is 98.36%; guessing.most_chance_per_year allows 1.00%" in problem
+    assert problem.endswith("the shortest length that passes is 8")
+    assert found(sun=changed(length=8)) == []
+
+
+def test_what_is_no_network_is_refused() -> None:
+    [problem] = found(sun=changed(allowed_ips=["192.0.2.0/24", "192.0.2.7/24"]))
+    assert 'allowed_ips: "192.0.2.7/24" is no address and no network' in problem
+
+
 # --- made ready -----------------------------------------------------------------------------------------------------
 
 
@@ -151,6 +164,8 @@ def test_nothing_is_wrong_with_a_good_service() -> None:
             {"reply": "{support}{code}", "support": "я" * 70, "max_replies": 1},
             "reply: takes 2 SMS with its longest values; max_replies allows 1",
         ),
+        ({"keywords": ["SUN", "SUN"]}, 'keywords: "SUN" stands there twice'),
+        ({"again_keywords": ["*"]}, 'again_keywords: "*" is not allowed: every message would be free'),
     ],
 )
 def test_each_mistake_has_a_sentence_that_names_the_file_the_field_and_what_is_allowed(

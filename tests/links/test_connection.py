@@ -4,6 +4,7 @@ import asyncio
 import secrets
 
 import pytest
+from structlog.testing import capture_logs
 
 from smsgw.errors import BindError, RepeatUndecided, StoreBroken, StoreUnavailable
 from smsgw.flows.receive import SessionProven
@@ -159,6 +160,23 @@ async def test_a_proof_that_an_arrival_carries_is_not_stored_by_itself() -> None
         assert [item for item in one.inbox.items if isinstance(item, SessionProven)] == []
         first, second = one.inbox.arrivals
         assert first.id <= second.proven < second.id
+
+
+@virtual
+async def test_a_store_that_is_away_is_told_of_once_and_then_by_numbers() -> None:
+    with capture_logs() as logged:
+        async with scene() as one:
+            await one.bound()
+            one.inbox.stores = False
+            mos = await arrive(one, 5)
+            for future in one.inbox.stored.values():
+                future.set_exception(StoreUnavailable("the disk is full"))
+            await one.smsc.until(lambda: all(mo.answers for mo in mos))
+            await asyncio.sleep(2)
+            one.inbox.stores = True
+    told = [entry for entry in logged if entry["event"] == "mo.not_stored"]
+    assert [entry.get("count") for entry in told] == [None, 4]
+    assert {entry["error"] for entry in told} == {"the disk is full"}
 
 
 @virtual
