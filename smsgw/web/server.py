@@ -59,8 +59,9 @@ def create(
     look = look or Look()
     app = web.Application(middlewares=[guard], client_max_size=_BODY_BYTES)
     app[IDS] = desks.ports.ids
+    folders = [look.templates, _HERE / "templates"]  # what a look does not change, it leaves
     pages = aiohttp_jinja2.setup(
-        app, loader=jinja2.FileSystemLoader(look.templates), autoescape=True, undefined=jinja2.StrictUndefined
+        app, loader=jinja2.FileSystemLoader(folders), autoescape=True, undefined=jinja2.StrictUndefined
     )
     pages.globals.update(look.words)
     limits = Limits(
@@ -80,6 +81,7 @@ def create(
     merchants = Merchants(ports=desks.ports, verifier=desks.verifier, keys=desks.keys, send=desks.send)
     Api(settings, merchants, catalog).route(app)
     app.router.add_static("/static", look.static)
+    app.router.add_static("/docs/static", _HERE / "static")
     return app
 
 

@@ -127,3 +127,11 @@ async def test_the_command_says_where_to_look_and_ends_on_ctrl_c(tmp_path: Path)
         _, errors = await process.communicate()
     assert b"Open  http://127.0.0.1:" in seen
     assert process.returncode == 0, errors
+
+
+async def test_the_api_s_page_is_there_in_the_demo_too(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack, ClientSession() as session:
+        app, _ = await open_demo(places(tmp_path), stack)
+        for path, words in (("/docs", "/v1/codes/redeem"), ("/docs/static/docs.css", "{"), ("/nothing", "Firstlight")):
+            async with session.get(f"http://127.0.0.1:{app.verify_port}{path}") as response:
+                assert words in await response.text()

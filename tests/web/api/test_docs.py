@@ -26,7 +26,7 @@ async def test_it_needs_nothing_from_elsewhere(sqlite: Engine) -> None:
     async with merchant(sqlite) as here:
         text = (await here.here.ask("GET", "/docs")).text
         assert "<script" not in text
-        assert set(re.findall(r'(?:src|href)="([^"#]+)', text)) == {"/static/docs.css", "/v1/openapi.json"}
-        assert (await here.here.ask("GET", "/static/docs.css")).status == 200
+        assert set(re.findall(r'(?:src|href)="([^"#]+)', text)) == {"/docs/static/docs.css", "/v1/openapi.json"}
+        assert (await here.here.ask("GET", "/docs/static/docs.css")).status == 200
         targets = set(re.findall(r'href="#([^"]+)"', text))
         assert targets <= set(re.findall(r'id="([^"]+)"', text))
