@@ -3,14 +3,12 @@
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.peers.plain_smsc import PlainSmsc
+from tests.peers.programs import program
 from tests.servers.engines import Engine
 from tests.system.daemon import Daemon, daemon_of
 
@@ -87,8 +85,7 @@ async def test_everything_can_be_done_while_the_daemon_runs(tmp_path: Path, engi
 
 
 async def _walk_through(daemon: Daemon, key: str, code: str) -> None:
-    if shutil.which("curl") is None:
-        pytest.skip("curl is missing; apt-get install curl")
+    program("curl", "curl")
     port = (await daemon.until_told("web.listening"))["port"]
     environment = {"SMSGW_API": f"http://127.0.0.1:{port}/v1", "SMSGW_API_KEY": key, "SMSGW_SERVICE": "sun"}
     done = await asyncio.to_thread(
