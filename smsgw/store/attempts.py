@@ -43,7 +43,7 @@ async def record(transaction: Transaction, rows: Sequence[Attempt]) -> None:
 
 
 async def recent(reader: Reader, codes: Collection[str], after: str) -> list[Recent]:
-    """Return the successes of these codes whose ids sort after ``after``, oldest first."""
+    """Return what used these codes and sorts after ``after``, oldest first; what repeats a use is none."""
     if not codes:
         return []
     rows = await reader.fetch("attempts.recent", codes=list(codes), after=after)

@@ -77,6 +77,16 @@ async def test_after_ten_minutes_or_with_another_state_it_is_another(engine: Eng
         assert (other.outcome, late.outcome, await used(one)) == (Outcome.SUCCESS, Outcome.SUCCESS, 3)
 
 
+async def test_reloads_do_not_prolong_the_ten_minutes(engine: Engine) -> None:
+    async with world(engine, services={"sun": changed(SUN, uses=1)}) as one:
+        code = await bought(one)
+        outcomes = []
+        for _ in range(4):
+            outcomes += await tried(one, visit(code, state="a"))
+            one.clock.advance(9 * MINUTE)
+        assert outcomes == [Outcome.SUCCESS, Outcome.SUCCESS, Outcome.USED_UP, Outcome.USED_UP]
+
+
 async def test_without_a_state_the_visitor_s_address_tells_who_comes_again(engine: Engine) -> None:
     async with world(engine) as one:
         code = await bought(one)

@@ -133,6 +133,17 @@ async def test_no_forged_proof_opens_the_door(sqlite: Engine, tmp_path: Path, la
         assert (await _bring(one, at, good))[1] == "/members", "the true one is not refused"
 
 
+async def test_an_address_that_is_none_does_not_end_the_site(sqlite: Engine, tmp_path: Path, language: str) -> None:
+    async with shop(language, sqlite, tmp_path) as at, visitor(at) as one:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        try:
+            writer.write(b"GET // HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n")
+            assert (await reader.read()).split(b" ")[1:2] in [[b"200"], [b"404"]]
+        finally:
+            writer.close()
+        assert await one.ends_at(f"{at.url}/") == DOOR
+
+
 async def _bring(one: Any, at: Shop, token: str) -> tuple[int, str, str]:
     from urllib.parse import quote
 

@@ -21,7 +21,7 @@ const siteSecret = env.SITE_SECRET ?? crypto.randomBytes(32).toString('hex')
 
 function answer (request, response) {
   const session = readCookie(request)
-  const url = new URL(request.url, 'http://site')
+  const url = addressOf(request)
   const rt = url.searchParams.get('rt')
   switch (url.pathname) {
     case '/':
@@ -41,6 +41,15 @@ function answer (request, response) {
       return page(response, 'This code is not valid', '<p><a href="/">Try again</a></p>', session)
     default:
       return page(response, 'Not found', '', session, 404)
+  }
+}
+
+// The address that is asked for; what cannot be one ("//") must not end the site.
+function addressOf (request) {
+  try {
+    return new URL(request.url, 'http://site')
+  } catch {
+    return new URL('http://site/not-found')
   }
 }
 

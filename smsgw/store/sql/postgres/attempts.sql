@@ -1,4 +1,5 @@
 -- name: recent
--- The successes of some codes after an id, oldest first.
+-- The successes of some codes after an id, oldest first; not their repetitions, which would prolong them for ever.
 select code, redemption, state, visitor, uses_left, valid_until_ms from attempts
-where code = any(:codes::text[]) and id > :after and outcome = 'success' and channel = 'redirect' order by id;
+where code = any(:codes::text[]) and id > :after and outcome = 'success' and channel = 'redirect'
+    and reason is null order by id;
