@@ -114,6 +114,7 @@ def _curl(path: str, method: str, parameters: list[Document], body: tuple[str, A
         "visitor_ip": "203.0.113.7",
         "seconds": 3600,
         "rt": "rt_…",
+        "msisdn": "359888123456",
     }
     if body is not None and body[0] == "application/json":
         name = body[1]["schema"]["$ref"].rpartition("/")[2]

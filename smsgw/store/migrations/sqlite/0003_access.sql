@@ -21,6 +21,10 @@ alter table attempts add column uses_left integer;
 alter table attempts add column valid_until_ms integer;
 alter table attempts add column latency_ms integer not null default 0;
 
+-- A code's latest attempts are found without the older ones.
+drop index attempts_code;
+create index attempts_code on attempts (code, id) where code is not null;
+
 -- Redemptions that the merchant has spent: each once.
 create table consumed (
     redemption text not null primary key,
