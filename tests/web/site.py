@@ -18,7 +18,7 @@ from smsgw.web.server import Desks, Server, create
 from tests.flows.world import World, world
 from tests.servers.engines import Engine
 
-# The store may take its time on a busy machine; a test of its slowness waits for less than the second that it lets go by.
+# The store may take its time on a busy machine; tests of its slowness let a second go by.
 QUICK = Web(port=0, body_timeout_s=0.2, verify_timeout_s=0.9)
 
 
