@@ -64,7 +64,9 @@ class Desk:
         self._hours = await guesses.failures(transaction, services, self._now_ms // HOUR_MS - _HOURS)
         self._found = await store.find(transaction, sorted({lookup for one in waiting for lookup in one.lookups}))
         after = first_of("att", self._now_ms - REPEAT_MS)
-        for one in await attempts.recent(transaction, sorted({found.id for found in self._found.values()}), after):
+        codes_of, states = sorted({found.id for found in self._found.values()}), sorted({one.state for one in visits})
+        addresses = sorted({visit.visitor for visit in visits})
+        for one in await attempts.recent(transaction, codes_of, states, addresses, after):
             self._recent.setdefault(one.code, []).append(one)
         asked = [visit.idempotency for visit in visits if visit.idempotency]
         self._answered = await redemptions.answered(

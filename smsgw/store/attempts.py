@@ -42,11 +42,19 @@ async def record(transaction: Transaction, rows: Sequence[Attempt]) -> None:
         await transaction.executemany("attempts.insert", rows)
 
 
-async def recent(reader: Reader, codes: Collection[str], after: str) -> list[Recent]:
-    """Return what used these codes and sorts after ``after``, oldest first; what repeats a use is none."""
+async def recent(
+    reader: Reader, codes: Collection[str], states: Collection[str], visitors: Collection[str], after: str
+) -> list[Recent]:
+    """Return the uses of these codes after an id that a visit may repeat: by its state, or without one by its visitor.
+
+    Only what some visit may repeat: a code without a limit may have been used any number of times meanwhile.
+    """
     if not codes:
         return []
-    rows = await reader.fetch("attempts.recent", codes=list(codes), after=after)
+    named = [state for state in states if state]
+    rows = await reader.fetch("attempts.recent", codes=list(codes), states=named, after=after) if named else []
+    if "" in states:
+        rows += await reader.fetch("attempts.recent_stateless", codes=list(codes), visitors=list(visitors), after=after)
     return [
         Recent(
             code=code,

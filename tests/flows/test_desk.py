@@ -11,6 +11,7 @@ from smsgw.flows import returns
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.visits import Idempotency, Redemption, Visit
 from smsgw.settings import Guessing
+from smsgw.store import attempts
 from tests.flows.logged import entries, logged
 from tests.flows.world import LINK, SECOND, SUN, World, changed, world
 from tests.servers.engines import Engine
@@ -92,6 +93,17 @@ async def test_without_a_state_the_visitor_s_address_tells_who_comes_again(engin
         code = await bought(one)
         await redeemed(one, visit(code), visit(code), visit(code, visitor=THERE))
         assert await used(one) == 2
+
+
+async def test_of_a_code_s_many_visitors_only_those_are_read_who_may_come_again(engine: Engine) -> None:
+    async with world(engine, services={"sun": changed(SUN, uses=0)}) as one:
+        code = await bought(one)
+        await redeemed(one, *(visit(code, state=f"{at}") for at in range(30)))
+        await redeemed(one, *(visit(code, visitor=f"198.51.100.{at}") for at in range(30)))
+        [(name,)] = await one.rows("codes", "id")
+        async with one.database.read() as reader:
+            found = await attempts.recent(reader, [name], ["", "7"], ["198.51.100.3"], "")
+        assert sorted((each.state, each.visitor) for each in found) == [("", "198.51.100.3"), ("7", HERE)]
 
 
 async def test_a_double_click_in_one_transaction_is_one_redemption(sqlite: Engine) -> None:

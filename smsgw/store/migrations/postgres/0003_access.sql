@@ -25,6 +25,8 @@ alter table attempts add column latency_ms bigint not null default 0;
 -- A code's latest attempts are found without the older ones.
 drop index attempts_code;
 create index attempts_code on attempts (code, id) where code is not null;
+-- The success that a visit repeats: by its state, or without one by its visitor.
+create index attempts_repeated on attempts (code, state, visitor, id) where outcome = 'success' and reason is null;
 
 -- Redemptions that the merchant has spent: each once.
 create table consumed (
