@@ -11,6 +11,7 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.visits import Redemption, Visit, Waiting
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
+from smsgw.kit.patience import Patience
 from smsgw.settings import Guessing
 from smsgw.store.database import Transaction
 
@@ -41,9 +42,8 @@ class Verifier:
         self._catalog = catalog
         self._guessing = guessing
         self._tell = tell
-        self._batch: Batch[Waiting, Redemption | None] = Batch(
-            self._handle, name="verify", limit=_LIMIT, capacity=_CAPACITY
-        )
+        self._patience = Patience()
+        self._batch: Batch[Waiting, Redemption] = Batch(self._handle, name="verify", limit=_LIMIT, capacity=_CAPACITY)
 
     async def redeem(self, visit: Visit, patience_s: float) -> Redemption:
         """Decide one attempt, record it, and count the use if it succeeds; returns after the commit.
@@ -58,40 +58,44 @@ class Verifier:
             asyncio.QueueFull: too many visitors wait already.
             IdempotencyMismatch: the key came with another request before; nothing was decided.
         """
+        waiting = self._waiting(visit, patience_s)
+        try:
+            redemption = await self._submit(waiting, patience_s)
+        except StoreConflict:
+            # Another node has just answered a request with the same Idempotency-Key: now we can see its answer.
+            redemption = await self._submit(waiting, patience_s)
+        if redemption.id == "":
+            raise IdempotencyMismatch("this Idempotency-Key was used with another request")
+        return redemption
+
+    def begin(self, visit: Visit, patience_s: float) -> "asyncio.Future[Redemption]":
+        """Do what `redeem` does, for a visit without an Idempotency-Key, and without a task that waits for it.
+
+        The attempt is on its way, whoever gives up waiting for it.
+        """
+        return self._submit(self._waiting(visit, patience_s), patience_s)
+
+    def _waiting(self, visit: Visit, patience_s: float) -> Waiting:
         ports = self._ports
         arrived_ms = ports.clock.monotonic_ms()
-        waiting = Waiting(
+        return Waiting(
             visit=visit,
             id=ports.ids.new("att"),
             arrived_ms=arrived_ms,
             until_ms=arrived_ms + int(patience_s * 1000),
             lookups=ports.vault.lookups(visit.service, codes.canonical(visit.typed)),
         )
-        try:
-            redemption = await self._decided(waiting, patience_s)
-        except StoreConflict:
-            # Another node has just answered a request with the same Idempotency-Key: now we can see its answer.
-            redemption = await self._decided(waiting, patience_s)
-        if redemption is None:
-            raise TimeoutError
-        if redemption.id == "":
-            raise IdempotencyMismatch("this Idempotency-Key was used with another request")
-        return redemption
 
-    async def _decided(self, waiting: Waiting, patience_s: float) -> Redemption | None:
+    def _submit(self, waiting: Waiting, patience_s: float) -> "asyncio.Future[Redemption]":
         future = self._batch.submit(waiting)
-        # Half the price of asyncio.timeout, and the attempt is on its way whoever gives up waiting for it.
-        timer = asyncio.get_running_loop().call_later(patience_s, _give_up, future)
-        try:
-            return await future
-        finally:
-            timer.cancel()
+        self._patience.limit(future, patience_s)
+        return future
 
     async def close(self) -> None:
         """Finish what waits."""
         await self._batch.close()
 
-    async def _handle(self, waiting: Sequence[Waiting]) -> list[Redemption | None]:
+    async def _handle(self, waiting: Sequence[Waiting]) -> list[Redemption | Exception]:
         ports = self._ports
         now_ms = ports.clock.now_ms()
 
@@ -109,9 +113,4 @@ class Verifier:
             self._tell(desk.hooked)
         # After what waits for the commit, above all the next transaction.
         asyncio.get_running_loop().call_soon(desk.tell)
-        return [desk.redemptions.get(one.id) for one in waiting]
-
-
-def _give_up(future: asyncio.Future[Redemption | None]) -> None:
-    if not future.done():
-        future.set_exception(TimeoutError())
+        return [desk.redemptions.get(one.id) or TimeoutError() for one in waiting]

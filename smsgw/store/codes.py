@@ -1,6 +1,7 @@
 """Access codes."""
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
@@ -8,7 +9,12 @@ from msgspec import Struct
 from smsgw.domain import codes
 from smsgw.store.database import Reader, Row, Transaction
 
-_policy = msgspec.json.Decoder(codes.Policy)
+_decoder = msgspec.json.Decoder(codes.Policy)
+
+
+@lru_cache(maxsize=1024)  # a service's codes were made under a few policies
+def _policy(text: str) -> codes.Policy:
+    return _decoder.decode(text)
 
 
 class CodeRow(Struct, frozen=True, kw_only=True):
@@ -104,7 +110,7 @@ async def latest(reader: Reader, msisdn: str, service: str) -> list[Latest]:
             key_id=key_id,
             again_day=again_day,
             again_count=again_count,
-            code=codes.Code(policy=_policy.decode(policy), issued_ms=issued_ms, first_used_ms=first_used_ms, used=used),
+            code=codes.Code(policy=_policy(policy), issued_ms=issued_ms, first_used_ms=first_used_ms, used=used),
         )
         for code_id, sealed, key_id, again_day, again_count, policy, issued_ms, first_used_ms, used in rows
     ]
@@ -125,7 +131,7 @@ async def find(transaction: Transaction, lookups: Collection[str]) -> dict[str, 
             service=service,
             test=bool(test),
             code=codes.Code(
-                policy=_policy.decode(policy),
+                policy=_policy(policy),
                 issued_ms=issued_ms,
                 first_used_ms=first_used_ms,
                 used=used,
@@ -167,7 +173,7 @@ def _stored(row: Row) -> Stored:
         revoked_ms=revoked_ms,
         test=bool(test),
         code=codes.Code(
-            policy=_policy.decode(policy),
+            policy=_policy(policy),
             issued_ms=issued_ms,
             first_used_ms=first_used_ms,
             used=used,

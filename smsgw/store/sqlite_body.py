@@ -54,7 +54,13 @@ def run_bodies(
     connection.rollback()  # nothing, unless an earlier rollback met an error
     connection.execute("begin immediate")
     try:
-        outcomes = [_run_body(connection, queries, body) for body in bodies]
+        if len(bodies) == 1:  # mostly; what there is to undo is the whole transaction
+            outcomes = [_run_alone(connection, queries, bodies[0])]
+            if outcomes[0].error is not None:
+                connection.rollback()
+                return outcomes, connection.total_changes
+        else:
+            outcomes = [_run_body(connection, queries, body) for body in bodies]
         before_commit()
         connection.execute("commit")
     except BaseException:
@@ -80,6 +86,21 @@ def _run_body(connection: sqlite3.Connection, queries: Queries, body: Body[Any])
         connection.execute("release body")
         return Outcome(None, error)
     connection.execute("release body")
+    return Outcome(result, None)
+
+
+def _run_alone(connection: sqlite3.Connection, queries: Queries, body: Body[Any]) -> Outcome:
+    """Run the only body of a transaction; raise what more than the body is to blame for."""
+    here = _Here(connection, queries)
+    try:
+        result = _to_its_end(body(here))
+        here.check()
+    except (StoreUnavailable, StoreBroken):
+        raise
+    except Exception as error:
+        if not connection.in_transaction:
+            raise
+        return Outcome(None, error)
     return Outcome(result, None)
 
 

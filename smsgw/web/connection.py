@@ -1,7 +1,7 @@
 """One visitor's connection: what nobody may take from us for longer than it needs, and answers that are always ours."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from aiohttp import web
@@ -73,6 +73,14 @@ class Connection(web.RequestHandler):
             self._cut = None
 
 
+def head_of(page: Response, more: Mapping[str, str]) -> bytes:
+    """Return what stands before the body of one of our pages, for those who write it themselves."""
+    assert isinstance(page.body, bytes)
+    headers = {**HEADERS, **page.headers, "Content-Length": str(len(page.body)), **more}
+    lines = [f"HTTP/1.1 {page.status} {page.reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
 class Refusal(asyncio.Protocol):
     """A connection too many: told so, and closed.
 
@@ -91,15 +99,7 @@ class Refusal(asyncio.Protocol):
         """Tell at once, whatever is asked; these few octets fit into every socket's buffer."""
         assert isinstance(self._page.body, bytes)
         transport = self._transport = cast("asyncio.Transport", transport)  # uvloop's do not derive from asyncio's
-        headers = {
-            **HEADERS,
-            "Retry-After": "30",
-            "Content-Type": "text/html; charset=utf-8",
-            "Content-Length": str(len(self._page.body)),
-            "Connection": "close",
-        }
-        lines = ["HTTP/1.1 503 Service Unavailable", *(f"{name}: {value}" for name, value in headers.items())]
-        transport.write("\r\n".join([*lines, "", ""]).encode() + self._page.body)
+        transport.write(head_of(self._page, {"Connection": "close"}) + self._page.body)
         if len(self._lingering) < MOST_LINGERING:
             self._lingering.add(self)
             self._end = asyncio.get_running_loop().call_later(LINGER_S, transport.close)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp_jinja2
 import jinja2
@@ -20,10 +20,12 @@ from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
+from smsgw.kit.clock import Clock
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
 from smsgw.web.api.rooms import Api, Merchants
 from smsgw.web.connection import Connection, Refusal
+from smsgw.web.express import Express, Visitor
 from smsgw.web.guard import IDS, guard, page_of
 from smsgw.web.verify import Limits, Verify
 
@@ -32,6 +34,10 @@ log = get_logger(__name__)
 _HERE = Path(__file__).parent
 _BODY_BYTES = 16 * 1024  # a code and a merchant's own fields; an address with them in it may be as long
 _PORT_TAKEN = 69  # EX_UNAVAILABLE
+_LAST_ANSWERS_S = 3.0  # for what has been asked before the end
+
+VERIFY: Final = web.AppKey("verify", Verify)
+CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
 
 
 class Desks(Struct, frozen=True, kw_only=True):
@@ -74,6 +80,7 @@ def create(
     async def health(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"}) if healthy() else web.json_response({"status": "broken"}, status=503)
 
+    app[VERIFY], app[CLOCK] = verify, desks.ports.clock
     # No HEAD: a link checker must not use up a code.
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
@@ -97,9 +104,16 @@ class Server:
     """A running server."""
 
     def __init__(self, app: web.Application, settings: Web) -> None:
-        self._app = app
+        self.app = app
         self._settings = settings
-        self._runner = web.AppRunner(app, shutdown_timeout=3.0)
+        self._runner = web.AppRunner(app, shutdown_timeout=_LAST_ANSWERS_S)
+        self._express = Express(
+            app[VERIFY],
+            now_ms=app[CLOCK].now_ms,
+            silence_s=settings.headers_timeout_s,
+            page=partial(page_of, app),
+            other=self._connection,
+        )
         self._listener: asyncio.Server | None = None
         self._full = False
         self._lingering: set[Refusal] = set()
@@ -124,15 +138,18 @@ class Server:
     def _accept(self) -> asyncio.BaseProtocol:
         server = self._runner.server
         assert server is not None
-        full = len(server.connections) >= self._settings.max_connections
+        full = len(server.connections) + len(self._express.visitors) >= self._settings.max_connections
         if full and not self._full:
             log.warning("web.full", connections=self._settings.max_connections)
         self._full = full
-        if full:
-            return Refusal(page_of(self._app, 503), self._lingering)
+        return Refusal(page_of(self.app, 503), self._lingering) if full else Visitor(self._express)
+
+    def _connection(self) -> Connection:
+        server = self._runner.server
+        assert server is not None
         return Connection(
             server,
-            partial(page_of, self._app),
+            partial(page_of, self.app),
             access_log=None,
             logger=_Discreet("aiohttp.server"),
             keepalive_timeout=self._settings.headers_timeout_s,
@@ -145,4 +162,5 @@ class Server:
             self._listener.close()
         for refusal in tuple(self._lingering):
             refusal.abort()
+        await self._express.stop(_LAST_ANSWERS_S)
         await self._runner.cleanup()

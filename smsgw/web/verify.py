@@ -36,6 +36,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     proxies: Sequence[Network]
 
 
+class Plain(Struct, frozen=True):
+    """What a plain visit says."""
+
+    service: str
+    typed: str
+    state: str
+    forwarded: str  # X-Forwarded-For, all of them
+
+
 class Verify:
     """GET and POST /v/<service> with the fields ``code`` and ``state``; answers 303 to the service's own pages only."""
 
@@ -65,19 +74,33 @@ class Verify:
         typed, state = fields.get("code", ""), fields.get("state", "")
         if not isinstance(state, str) or not is_state(state):
             return page(request, 400)
-        visit = Visit(
-            service=service.name,
-            typed=typed if isinstance(typed, str) else "",
-            visitor=visitor_of(request, self._limits.proxies),
-            state=state,
-        )
+        visitor = visitor_of(request, self._limits.proxies)
+        visit = Visit(service=service.name, typed=typed if isinstance(typed, str) else "", visitor=visitor, state=state)
         try:
-            redemption = await self._verifier.redeem(visit, self._limits.verify_timeout_s)
+            redemption = await self._verifier.begin(visit, self._limits.verify_timeout_s)
         except (StoreUnavailable, asyncio.QueueFull, TimeoutError):
             log.warning("code.not_verified", service=service.name)
             return page(request, 503)
-        token = self._returns.token(redemption, service.settings)
-        return web.Response(status=303, headers={"Location": location(service.settings, redemption, token)})
+        return web.Response(status=303, headers={"Location": self.place(redemption)})
+
+    def begin(self, plain: Plain, address: str) -> asyncio.Future[Redemption] | None:
+        """Begin a plain visit; None when it is not answered by a redirect.
+
+        Raises:
+            asyncio.QueueFull: too many visitors wait.
+        """
+        service = self._catalog.services.get(plain.service)
+        if service is None or not is_state(plain.state):
+            return None
+        proxies = self._limits.proxies
+        visitor = client(address, plain.forwarded, proxies) if proxies else address
+        visit = Visit(service=service.name, typed=plain.typed, visitor=visitor, state=plain.state)
+        return self._verifier.begin(visit, self._limits.verify_timeout_s)
+
+    def place(self, redemption: Redemption) -> str:
+        """Return where a visitor is sent."""
+        settings = self._catalog.services[redemption.service].settings
+        return location(settings, redemption, self._returns.token(redemption, settings))
 
 
 def is_state(state: str) -> bool:

@@ -58,9 +58,10 @@ async def desks_of(one: World, guessing: Guessing | None = None) -> Desks:
 class Site:
     """A running server and its world."""
 
-    def __init__(self, one: World, port: int, session: aiohttp.ClientSession) -> None:
+    def __init__(self, one: World, server: Server, session: aiohttp.ClientSession) -> None:
         self.one = one
-        self.port = port
+        self.server = server
+        self.port = server.port
         self.session = session
         self._states = itertools.count()
 
@@ -120,7 +121,7 @@ async def site(
         await server.start()
         try:
             async with aiohttp.ClientSession() as session:
-                yield Site(one, server.port, session)
+                yield Site(one, server, session)
         finally:
             one.database.open.set()
             await server.stop()

@@ -264,12 +264,13 @@ async def test_when_the_store_does_not_answer_in_time_too(sqlite: Engine) -> Non
 async def test_too_many_visitors_are_asked_to_come_back(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     from smsgw.flows.redeem import Verifier
 
-    async def full(*_: object) -> None:
+    def full(*_: object) -> None:
         raise asyncio.QueueFull
 
-    monkeypatch.setattr(Verifier, "redeem", full)
+    monkeypatch.setattr(Verifier, "begin", full)
     async with site(sqlite) as here:
         assert (await here.get("X")).status == 503
+        assert (await here.post("X")).status == 503
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------
