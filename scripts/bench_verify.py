@@ -32,7 +32,8 @@ from smsgw.kit.vault import Vault, make_key, read_keys
 from smsgw.settings import ServiceSettings
 
 CODES = 20_000  # that visitors bring, in turn
-CONNECTIONS = 32
+CONNECTIONS = (32, 128)  # that ask again as soon as they are answered
+PACED = 32  # connections of the paced run
 PACE = 500  # requests a second in the paced run
 SECONDS = 8.0
 PORT, BARE_PORT = 2381, 2382
@@ -66,22 +67,29 @@ def measure(rows: int, rounds: int) -> None:
     """Measure, and print a table."""
     with tempfile.TemporaryDirectory(prefix="smsgw-bench-") as folder, _serve(Path(folder), rows) as codes, _bare():
         paths = [f"/v/shop?code={code}&state={number}" for number, code in enumerate(codes)]
-        ours, bare = [], []
-        for _ in range(rounds):
-            bare.append(uvloop.run(_load(BARE_PORT, paths, 0)))
-            ours.append(uvloop.run(_load(PORT, paths, 0)))
-        paced = uvloop.run(_load(PORT, paths, PACE))
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("codes", "verify/s", "bare 303/s", "ratio", f"at {PACE}/s p50/p99 ms"):
+        for heading in ("codes", "connections", "verify/s", "bare 303/s", "ratio", "p50/p99 ms"):
             table.add_column(heading, justify="right")
-        table.add_row(
-            f"{rows + CODES:,}",
-            f"{statistics.median(rate for rate, _ in ours):,.0f}",
-            f"{statistics.median(rate for rate, _ in bare):,.0f}",
-            f"{statistics.median(a / b for (a, _), (b, _) in zip(ours, bare, strict=True)):.2f}",
-            f"{_percentile(paced[1], 50):.1f} / {_percentile(paced[1], 99):.1f}",
-        )
+        for connections in CONNECTIONS:
+            ours, bare = [], []
+            for _ in range(rounds):
+                bare.append(uvloop.run(_load(BARE_PORT, paths, connections))[0])
+                ours.append(uvloop.run(_load(PORT, paths, connections)))
+            table.add_row(
+                f"{rows + CODES:,}",
+                str(connections),
+                f"{statistics.median(rate for rate, _ in ours):,.0f}",
+                f"{statistics.median(bare):,.0f}",
+                f"{statistics.median(a / b for (a, _), b in zip(ours, bare, strict=True)):.2f}",
+                _latencies([one for _, latencies in ours for one in latencies]),
+            )
+        paced = uvloop.run(_load(PORT, paths, PACED, PACE))
+        table.add_row(f"{rows + CODES:,}", str(PACED), f"{paced[0]:,.0f}", "-", "-", _latencies(paced[1]))
         screen.print(table)
+
+
+def _latencies(latencies: list[float]) -> str:
+    return f"{_percentile(latencies, 50):.1f} / {_percentile(latencies, 99):.1f}"
 
 
 def _percentile(latencies: list[float], percent: int) -> float:
@@ -203,7 +211,7 @@ class _Visitor(asyncio.Protocol):
             self.ask()
 
 
-async def _load(port: int, paths: list[str], pace: int) -> tuple[float, list[float]]:
+async def _load(port: int, paths: list[str], connections: int, pace: int = 0) -> tuple[float, list[float]]:
     """Ask for some seconds; return answers a second, and how long each took."""
     number = 0
 
@@ -216,7 +224,7 @@ async def _load(port: int, paths: list[str], pace: int) -> tuple[float, list[flo
     latencies: list[float] = []
     source = endless()
     loop = asyncio.get_running_loop()
-    visitors = [_Visitor(source, latencies, paced=bool(pace)) for _ in range(CONNECTIONS)]
+    visitors = [_Visitor(source, latencies, paced=bool(pace)) for _ in range(connections)]
     began = time.perf_counter()
     for visitor in visitors:
         await loop.create_connection(lambda visitor=visitor: visitor, "127.0.0.1", port)  # type: ignore[misc]
