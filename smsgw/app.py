@@ -32,6 +32,7 @@ from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
 from smsgw.kit.tasks import Incident, Supervisor
 from smsgw.links.link import Link
+from smsgw.links.traces import Traces
 from smsgw.settings import Configuration
 from smsgw.store import database as seam, migrate
 from smsgw.store.opening import MIGRATIONS, only_daemon, open_database
@@ -132,6 +133,7 @@ class App:
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
         supervisor.start("upkeep", lambda: upkeep.run(self._look_again))
+        supervisor.start("traces", Traces(configuration.state_dir, self.links, self._clock).run)
         supervisor.start("watchdog", self._watch)
 
     async def _webhooks(self, ports: Ports, stack: AsyncExitStack) -> Webhooks:

@@ -18,6 +18,7 @@ from smsgw import settings
 from smsgw.app import App
 from smsgw.commands import codes, ground, keys, webhooks
 from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, errors, load, screen, tell
+from smsgw.commands.trace import trace
 from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
 from smsgw.kit import logs, passwords
@@ -41,6 +42,7 @@ commands = typer.Typer(
 commands.add_typer(codes.commands, name="codes")
 commands.add_typer(keys.commands, name="keys")
 commands.add_typer(webhooks.commands, name="webhooks")
+commands.command()(trace)
 
 
 def main() -> None:

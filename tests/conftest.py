@@ -10,6 +10,7 @@ has to be opened inside the loop is an ``async with`` in the test::
 
 import asyncio
 import inspect
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from tests.flows.logged import logged
 from tests.servers.engines import Engine
 from tests.servers.postgres import PostgresServer, binaries
 
@@ -34,6 +36,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         runner.run(pyfuncitem.obj(**arguments))
     assert not unheard, unheard
     return True
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged."""
+    with logged() as stream:
+        yield stream
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,7 @@ _MASKS: Final[dict[str, Callable[[str], str]]] = (
             "recipient",
             "source_addr",
             "destination_addr",
+            "esme_addr",
         ),
         mask_number,
     )

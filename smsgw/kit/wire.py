@@ -9,13 +9,14 @@ A long read is handed on in slices, one per turn of the loop, so that other conn
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar, cast
+from typing import Final, Generic, Literal, Protocol, TypeVar, cast
 
 WRITE_BUFFER_BYTES: Final = 262_144  # waiting in the transport, above which nothing more is written
 SLICE_BYTES: Final = 16_384  # handed on in one turn of the loop; some two hundred messages, some ten milliseconds
 CLOSE_GRACE_MS: Final = 2_000  # for the peer to read what was written last
 
 EventT = TypeVar("EventT")
+Tap = Callable[[bytes, Literal["in", "out"]], None]
 
 
 class SansIoSession(Protocol[EventT]):
@@ -66,6 +67,7 @@ class Wire(asyncio.Protocol, Generic[EventT]):
     ) -> None:
         self.can_write = False  # not before the connection stands, not while the peer does not read
         self.closed = False
+        self.tap: Tap | None = None  # looks at all octets; must not raise
         self._session = session
         self._on_events = on_events
         self._now_ms = now_ms
@@ -94,7 +96,7 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        transport.write(self._session.take_output())
+        self._put(transport, self._session.take_output())
         transport.close()
         self._grace = self._loop.call_later(CLOSE_GRACE_MS / 1000, transport.abort)
 
@@ -106,7 +108,7 @@ class Wire(asyncio.Protocol, Generic[EventT]):
     def write_raw(self, octets: bytes) -> None:
         """Write octets past the session, after its own output; for peers that misbehave on purpose."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(self._session.take_output() + octets)
+            self._put(self._transport, self._session.take_output() + octets)
 
     def detach(self) -> asyncio.Transport | None:
         """Give the connection away; for this session it is lost."""
@@ -127,6 +129,8 @@ class Wire(asyncio.Protocol, Generic[EventT]):
 
     def data_received(self, data: bytes) -> None:
         """Hand what was read to the session, and what it means to the owner; then write the answers."""
+        if self.tap is not None:
+            self.tap(data, "in")
         if self._rest or len(data) > SLICE_BYTES:
             self._rest += data
             self._take_slice()
@@ -169,7 +173,19 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         if self._on_closed is not None:
             self._on_closed()
 
+    @property
+    def ends(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """The addresses and ports of both ends, ours first; zeros where there are none."""
+        found = [self._transport.get_extra_info(name) if self._transport else None for name in ("sockname", "peername")]
+        ours, peer = [(one[0], one[1]) if isinstance(one, tuple) else ("", 0) for one in found]
+        return ours, peer
+
     # Tools of the above
+
+    def _put(self, transport: asyncio.Transport, output: bytes) -> None:
+        if self.tap is not None and output:
+            self.tap(output, "out")
+        transport.write(output)
 
     def _tell(self, events: list[EventT]) -> None:
         if events:
@@ -187,7 +203,7 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         if self.can_write and not (self._rest and wants_reading):
             output = self._session.take_output()
             if output:
-                transport.write(output)
+                self._put(transport, output)
                 wants_reading = self._session.wants_reading
         if self._rest and wants_reading and not self._slice_is_coming:
             self._slice_is_coming = True

@@ -18,6 +18,7 @@ from smsgw.flows.send import Outbox
 from smsgw.kit.limits import TokenBucket
 from smsgw.kit.logs import get_logger
 from smsgw.kit.wire import Wire
+from smsgw.links.trace import Tracer, Tracing
 from smsgw.settings import LinkSettings
 from smsgw.smpp import events, pdus, status
 from smsgw.smpp.session import Session, SessionSettings
@@ -77,6 +78,7 @@ class Connection:
             now_ms=parts.ports.clock.monotonic_ms(),
         )
         self._wire: Wire[events.Event] | None = None
+        self._tracer: Tracer | None = None
         self._id = ""
         self._bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._bound.add_done_callback(_look_at)
@@ -113,8 +115,12 @@ class Connection:
         """Whether messages may travel."""
         return self._session.bound
 
-    async def run(self, password: str) -> str:
+    async def run(self, password: str, tracing: Tracing | None = None) -> str:
         """Connect, bind, serve until the end; return its reason.
+
+        Args:
+            password: for the bind only; not kept.
+            tracing: see ``trace``.
 
         Raises:
             OSError, TimeoutError: there is no connection.
@@ -126,6 +132,7 @@ class Connection:
         async with asyncio.timeout(settings.connect_timeout_s):
             _, wire = await loop.create_connection(self._make_wire, settings.host, settings.port)
         self._wire = wire
+        self.trace(tracing)
         try:
             await self._start_session()
             if not self._session.closed and not self._stopping:
@@ -137,8 +144,19 @@ class Connection:
             await self._closed.wait()
         finally:
             wire.close()
+            self.trace(None)
             await self._end_session()
         return self._reason
+
+    def trace(self, tracing: Tracing | None) -> None:
+        """Look at what travels, from now on; None: no more."""
+        if self._tracer is not None:
+            self._tracer.close()
+        wire, self._tracer = self._wire, None
+        if wire is not None:
+            if tracing is not None:
+                self._tracer = Tracer(self._parts.link, self._kind, tracing.file, lambda: wire.ends)
+            wire.tap = self._tracer
 
     def _make_wire(self) -> Wire[events.Event]:
         return Wire(

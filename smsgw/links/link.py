@@ -12,6 +12,7 @@ from smsgw.kit.limits import Backoff, TokenBucket
 from smsgw.kit.logs import get_logger
 from smsgw.kit.tasks import Supervisor
 from smsgw.links.connection import Connection, Parts
+from smsgw.links.trace import Tracing
 from smsgw.settings import LinkSettings
 
 log = get_logger(__name__)
@@ -48,6 +49,7 @@ class Link:
             bucket=TokenBucket(rate, max(1, int(rate * _BURST_S))) if rate else None,
         )
         self._live: dict[str, Connection] = {}
+        self._tracing: Tracing | None = None
         self._stopping = False
         self._waking = False
 
@@ -83,7 +85,7 @@ class Link:
         self._live[kind] = connection
         peer = f"{self._settings.host}:{self._settings.port}"
         try:
-            reason = await connection.run(self._password)
+            reason = await connection.run(self._password, self._tracing)
         except BindError as error:
             log.error("link.bind_refused", link=self.name, bind=kind, peer=peer, error=str(error))
             return error.credentials
@@ -101,6 +103,12 @@ class Link:
             connection.abort()
             self._live.pop(kind, None)
         return False
+
+    def trace(self, tracing: Tracing | None) -> None:
+        """Look at what travels on every bind, from now on; None: no more."""
+        self._tracing = tracing
+        for connection in self._live.values():
+            connection.trace(tracing)
 
     def _wake(self) -> None:
         """Have the binds send, once for all that wake them in this turn of the loop."""

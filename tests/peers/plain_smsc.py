@@ -228,7 +228,7 @@ class PlainSmsc:
 
     def _on_submit(self, submit: Submit) -> bytes:
         self.submitted.append(submit)
-        self.codes.setdefault(submit.destination, []).append(submit.text.decode("ascii").split()[-1])
+        self.codes.setdefault(submit.destination, []).append(submit.text.decode("ascii", "replace").split()[-1])
         self._message_ids += 1
         return b"%d\0" % self._message_ids
 

@@ -1,12 +1,9 @@
 """What the tests of the web share."""
 
-import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.flows.logged import logged
 from tests.servers.engines import Engine
 
 
@@ -14,10 +11,3 @@ from tests.servers.engines import Engine
 def sqlite(tmp_path: Path) -> Engine:
     """An empty SQLite file."""
     return Engine(dialect="sqlite", place=str(tmp_path / "smsgw.db"))
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Everything that is logged."""
-    with logged() as stream:
-        yield stream
