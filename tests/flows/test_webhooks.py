@@ -15,6 +15,7 @@ from smsgw.flows.ports import Letter, Posted
 from smsgw.flows.returns import new_key
 from smsgw.flows.webhooks import POLL_MS
 from smsgw.hooks.signature import headers
+from smsgw.kit.vault import Key
 from smsgw.settings import Webhooks as WebhookSettings
 from smsgw.store import events, service_keys
 from smsgw.store.events import Choice
@@ -553,6 +554,24 @@ async def test_a_secret_that_cannot_be_read_stops_its_own_service_only(sqlite: E
             ("pending", "there is no secret to sign with"),
             ("delivered", None),
         ]
+
+
+async def test_a_secret_is_used_as_soon_as_the_vault_has_its_key(sqlite: Engine) -> None:
+    async with shop(sqlite) as one:
+        await one.sms()
+        merchant, clock, keys = one.merchant, one.clock, [Key("k1", bytes(32))]
+    async with shop(sqlite, merchant=merchant, clock=clock, seed=2) as one:
+        one.ports.vault.replace([Key("k2", b"2" * 32)])  # the key file of another machine
+        one.hooks._secrets = secrets.Secrets(one.ports)
+        with logged() as stream:
+            await one.later(POLL_S)
+            await one.later(POLL_S)
+            assert len(await entries(stream, "webhook.secret_not_readable")) == 1, "once, not at every look"
+            assert merchant.ids == []
+            one.ports.vault.replace([Key("k2", b"2" * 32), *keys])
+            await one.later(HOUR)
+            assert len(await entries(stream, "webhook.secret_readable")) == 1
+        assert len(merchant.ids) == 1
 
 
 async def test_room_that_nobody_needs_is_given_to_the_next_at_once(sqlite: Engine) -> None:
