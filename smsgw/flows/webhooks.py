@@ -263,7 +263,7 @@ class Webhooks:
             tries=tries,
             http_status=posted.http_status,
             error=posted.error,
-            next_ms=now_ms + pause_ms,
+            next_ms=now_ms + max(pause_ms, retries.asked_ms(posted.retry_after or "", now_ms)),
             node=self._ports.node,
             until_ms=claim.until_ms,
         )

@@ -21,6 +21,7 @@ _BODY_S: Final = 1.0  # for the body of an answer that is known
 _IDLE_S: Final = 4.0  # shorter than servers wait, so that a connection that they close is seldom taken
 _OK: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
+_ASK_FOR_TIME: Final = frozenset({429, 503})  # with Retry-After: RFC 6585 §4, RFC 9110 §15.6.4
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "smsgw", "Accept-Encoding": "identity"}
 
 
@@ -82,7 +83,8 @@ class HttpPoster:
             return _failed(_words(error))
         status = response.status
         await _finish(response)
-        return Posted(http_status=status, error=_complaint(status))
+        retry_after = response.headers.get("Retry-After") if status in _ASK_FOR_TIME else None
+        return Posted(http_status=status, error=_complaint(status), retry_after=retry_after)
 
     async def _send(self, letter: Letter) -> aiohttp.ClientResponse:
         assert self._session is not None

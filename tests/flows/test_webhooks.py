@@ -183,6 +183,23 @@ async def test_an_event_is_tried_by_the_schedule_with_one_id_and_then_given_up(e
         assert len(one.merchant.letters) == 10
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "pause_s"),
+    [("120", 120), ("Tue, 14 Nov 2023 22:15:20 GMT", 120), ("1", 5), ("nonsense", 5), ("9999999", 24 * HOUR)],
+)
+async def test_who_asks_for_a_pause_has_it_and_never_a_shorter_one_than_others(
+    sqlite: Engine, retry_after: str, pause_s: int
+) -> None:
+    async with shop(sqlite) as one:
+        one.merchant.answer = lambda _: Posted(http_status=503, error="HTTP status 503", retry_after=retry_after)
+        await one.sms()
+        await one.work()
+        await one.later(pause_s - 0.001)
+        assert len(one.merchant.letters) == 1
+        await one.later(pause_s * 0.1 + 0.001)
+        assert len(one.merchant.letters) == 2
+
+
 async def test_a_success_ends_it(engine: Engine) -> None:
     async with shop(engine) as one:
         one.merchant.answer = lambda _: BUSY

@@ -50,6 +50,15 @@ async def test_what_does_not(code: int) -> None:
         assert await way.post(one.letter()) == Posted(http_status=code, error=f"HTTP status {code}")
 
 
+@pytest.mark.parametrize(("code", "asked"), [(429, "120"), (503, "120"), (500, None), (200, None)])
+async def test_who_is_busy_may_say_for_how_long(code: int, asked: str | None) -> None:
+    async def busy(_: web.Request) -> web.Response:
+        return web.Response(status=code, headers={"Retry-After": "120"})
+
+    async with server(busy) as one, poster() as way:
+        assert (await way.post(one.letter())).retry_after == asked
+
+
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(code: int) -> None:
     async def away(_: web.Request) -> web.Response:
