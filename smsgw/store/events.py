@@ -174,6 +174,10 @@ async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:
 
 
 async def again(transaction: Transaction, names: Sequence[str], now_ms: int) -> None:
-    """Have events posted once more, with the same ids; those that a node is just posting are left to it."""
+    """Have events posted once more, with the same ids; those that a node is just posting are left to it.
+
+    An event that was settled has all its tries anew. One in its pause has a try now, one of those that it has left, and
+    no other event has a shorter pause for it.
+    """
     if names:
         await transaction.executemany("events.again", [_Again(id=name, now_ms=now_ms) for name in sorted(names)])

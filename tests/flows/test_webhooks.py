@@ -10,14 +10,14 @@ import pytest
 from standardwebhooks import Webhook
 
 from smsgw.errors import StoreUnavailable
-from smsgw.flows import secrets
+from smsgw.flows import replay as again, secrets
 from smsgw.flows.ports import Letter, Posted
 from smsgw.flows.returns import new_key
 from smsgw.flows.webhooks import POLL_MS
 from smsgw.hooks.signature import headers
 from smsgw.kit.vault import Key
 from smsgw.settings import Webhooks as WebhookSettings
-from smsgw.store import events, service_keys
+from smsgw.store import service_keys
 from smsgw.store.events import Choice
 from tests.flows.logged import entries, logged
 from tests.flows.merchant import BUSY, HOOKED, TAKEN, URL, Merchant, Shop, shop, turn
@@ -483,10 +483,8 @@ async def test_a_redemption_on_another_node_waits_for_the_code_s_first_event(pos
 # --- once more --------------------------------------------------------------------------------------------------------
 
 
-async def replay(one: Shop, choice: Choice) -> None:
-    async with one.database.write() as transaction:
-        rows = await events.walk(transaction, choice, 100)
-        await events.again(transaction, [row.id for row in rows], one.clock.now_ms())
+async def replay(one: Shop, choice: Choice, *, rush: bool = True) -> int:
+    return await again.replay(one.ports, choice, "command:tester", "some", rush=rush)
 
 
 async def test_what_is_replayed_has_its_old_id_and_all_its_tries(engine: Engine) -> None:
@@ -504,6 +502,42 @@ async def test_what_is_replayed_has_its_old_id_and_all_its_tries(engine: Engine)
         await replay(one, Choice(service="sun"))
         await one.later(POLL_S)
         assert len(one.merchant.ids) == 5
+
+
+async def test_an_event_in_its_pause_that_somebody_names_is_tried_now_and_once(engine: Engine) -> None:
+    async with shop(engine) as one:
+        one.merchant.answer = lambda _: BUSY
+        await one.sms()
+        await one.work()
+        await one.later(6)
+        assert len(one.merchant.ids) == 2, "and then it pauses for five minutes"
+        assert await replay(one, Choice(), rush=False) == 0, "who names a whole day does not mean it"
+        await one.later(POLL_S)
+        assert len(one.merchant.ids) == 2
+        assert await replay(one, Choice()) == 1
+        await one.later(POLL_S)
+        assert len(one.merchant.ids) == 3
+        await one.later(30 * MINUTE - 1)
+        assert len(one.merchant.ids) == 3, "it goes on where it was in the schedule"
+        await one.later(4 * MINUTE)
+        assert len(one.merchant.ids) == 4
+
+
+async def test_the_pause_of_a_later_event_is_not_shorter_because_an_earlier_one_is_replayed(engine: Engine) -> None:
+    async with shop(engine) as one:
+        await one.sms()
+        await one.work()
+        one.merchant.answer = lambda _: BUSY
+        await one.use((await one.codes())[0])
+        await one.work()
+        await one.later(6)
+        first, later, _ = one.merchant.ids
+        one.merchant.answer = lambda _: TAKEN
+        await replay(one, Choice(first=first, before=f"{first}0"))
+        await one.later(POLL_S)
+        assert one.merchant.ids == [first, later, later, first]
+        await one.later(6 * MINUTE)
+        assert one.merchant.ids == [first, later, later, first, later]
 
 
 async def test_what_is_being_posted_is_not_replayed_beside_it(engine: Engine) -> None:

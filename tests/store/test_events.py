@@ -42,7 +42,7 @@ async def test_an_event_is_kept_as_it_was_made_and_due_at_once(engine: Engine) -
             )
         ]
     fresh = {"status": "pending", "tries": 0, "next_ms": 1_000, "node": None, "http_status": None, "error": None}
-    assert await columns(engine, "events", "evt_1") == structs.asdict(given) | fresh | {"settled_ms": None}
+    assert await columns(engine, "events", "evt_1") == structs.asdict(given) | fresh | {"waits": 0, "settled_ms": None}
 
 
 async def test_a_place_is_given_once(engine: Engine) -> None:
@@ -99,6 +99,21 @@ async def test_only_who_has_it_may_give_it_up_and_a_success_is_anybody_s(
         await events.settle(transaction, [result])
         [row] = await events.walk(transaction, Choice(), 10)
         assert row.status == status
+
+
+async def test_what_pauses_by_itself_is_not_due_when_an_earlier_one_is_settled(engine: Engine) -> None:
+    async with engine.open() as database:
+        async with database.write() as transaction:
+            await events.insert(transaction, [event(f"evt_{number}", place=number) for number in (1, 2)])
+            for name in ("evt_1", "evt_2"):
+                await events.claim(transaction, [Hold(id=name, until_ms=3_000, node="left")])
+            await events.retry(
+                transaction,
+                [Retry(id="evt_2", tries=1, http_status=None, error="x", next_ms=9_000, node="left", until_ms=3_000)],
+            )
+            await events.settle(transaction, [settled("evt_1")])
+        assert await due(database, 8_999) == []
+        assert await due(database, 9_000) == [("evt_2", None)]
 
 
 async def test_what_a_node_had_is_given_back(engine: Engine) -> None:

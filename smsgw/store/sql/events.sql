@@ -5,11 +5,11 @@ values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms);
 
 -- name: claim*!
 -- A node posts these now; nobody else does until that time.
-update events set node = :node, next_ms = :until_ms where id = :id and status = 'pending';
+update events set node = :node, next_ms = :until_ms, waits = 0 where id = :id and status = 'pending';
 
 -- name: park*!
 -- Events that wait for an earlier one of their subject are looked at again later.
-update events set node = null, next_ms = :until_ms where id = :id and status = 'pending';
+update events set node = null, next_ms = :until_ms, waits = 1 where id = :id and status = 'pending';
 
 -- name: settle*!
 -- Delivered, whoever found out; or given up by the node that has it.
@@ -23,9 +23,9 @@ update events set tries = :tries, http_status = :http_status, error = :error, ne
 where id = :id and status = 'pending' and node = :node and next_ms = :until_ms;
 
 -- name: follow*!
--- What waited for an event that is settled is due.
+-- What waited for an event that is settled is due; not what is in a pause of its own.
 update events set next_ms = :at_ms
-where subject = :subject and status = 'pending' and node is null and next_ms > :at_ms
+where subject = :subject and status = 'pending' and waits = 1 and next_ms > :at_ms
     and place = (select min(place) from events where subject = :subject and status = 'pending');
 
 -- name: release!
@@ -40,6 +40,8 @@ where id >= :first and id < :before and (:service = '' or service = :service) an
 order by id desc limit :count;
 
 -- name: again*!
--- An event is posted once more, unless a node is just doing so.
-update events set status = 'pending', tries = 0, next_ms = :now_ms, settled_ms = null
+-- An event is posted once more, unless a node is just doing so. In its pause it has a try now, one of those that it has
+-- left; settled, all its tries anew.
+update events set status = 'pending', tries = case when status = 'pending' then tries else 0 end, next_ms = :now_ms,
+    waits = 0, settled_ms = null
 where id = :id and node is null;
