@@ -26,7 +26,7 @@ from smsgw.store.events import Due, Hold, Retry, Settled
 log = get_logger(__name__)
 
 POLL_MS: Final = 5_000
-_LEASE_MS: Final = 30_000  # beyond the deadline of a try: for the record of its result
+_LEASE_MS: Final = 30_000  # beyond the deadline of a try: then its result is lost, and it is made again
 _AGAIN_S: Final = 0.5  # pause while the store cannot write
 _BESIDE: Final = 8  # rows read beyond those wanted: some of them wait for others
 _PAGES: Final = 20  # of one service in one transaction
@@ -151,6 +151,7 @@ class Webhooks:
         now_ms, monotonic_ms = self._ports.clock.now_ms(), self._ports.clock.monotonic_ms()
         if monotonic_ms >= self._poll_ms:
             await self._secrets.refresh()
+            await self._inherit()
             self._poll_ms = monotonic_ms + POLL_MS
             self._due.update(dict.fromkeys(self._urls))
         for name in [name for name, at_ms in self._later.items() if at_ms <= now_ms]:
@@ -187,7 +188,7 @@ class Webhooks:
         room, node = one.room[service], self._ports.node
         for _ in range(_PAGES):
             count = room - len(found) + _BESIDE
-            page = await events.due(transaction, service, one.now_ms, one.now_ms + POLL_MS, count)
+            page = await events.due(transaction, service, node, one.now_ms, one.now_ms + POLL_MS, count)
             free = [due for due in page if due.wait_ms is None][: room - len(found)]
             await events.claim(transaction, [Hold(id=due.id, until_ms=one.until_ms, node=node) for due in free])
             waiting = [Hold(id=due.id, until_ms=due.wait_ms, node="") for due in page if due.wait_ms is not None]
@@ -303,6 +304,13 @@ class Webhooks:
         released = await self._ports.database.transact(lambda transaction: events.release(transaction, node, now_ms))
         if released:
             log.info("webhook.taken_up", events=released)
+
+    async def _inherit(self) -> None:
+        """Take from the nodes that are gone what they were posting; who is gone, `Receiver.sweep` finds out."""
+        now_ms, node = self._ports.clock.now_ms(), self._ports.node
+        taken = await self._ports.database.transact(lambda transaction: events.inherit(transaction, node, now_ms))
+        if taken:
+            log.warning("webhook.taken_over", events=taken)
 
 
 def _tell(due: Due, posted: Posted, result: Result) -> None:

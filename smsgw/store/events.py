@@ -1,7 +1,8 @@
 """Events that merchants are told, and how far the delivery of each has come: the outbox of the webhooks.
 
 An event is stored in the transaction of what it tells. Whoever stores one holds its subject's lock, and gives it a
-place after those that the subject has. A node claims what it posts until a time; after that it is anybody's again.
+place after those that the subject has. What a node has claimed is its own while it lives (see ``nodes``): the clocks of
+several nodes may disagree, and only what a node has claimed itself is measured by the time of a claim.
 """
 
 from collections.abc import Sequence
@@ -108,17 +109,20 @@ async def insert(transaction: Transaction, rows: Sequence[Event]) -> None:
         await transaction.executemany("events.insert", rows)
 
 
-async def due(transaction: Transaction, service: str, now_ms: int, soon_ms: int, count: int) -> list[Due]:
-    """Return events that are due, the longest due first, locked until the transaction ends.
+async def due(transaction: Transaction, service: str, node: str, now_ms: int, soon_ms: int, count: int) -> list[Due]:
+    """Return events that are due and no other node's, the longest due first, locked until the transaction ends.
 
     Args:
         transaction: that claims or parks them.
         service: whose.
+        node: who asks; gets back what it has claimed and lost.
         now_ms: now.
         soon_ms: until when those must wait whose forerunner is being posted.
         count: the most.
     """
-    rows = await transaction.fetch("events.due", service=service, now_ms=now_ms, soon_ms=soon_ms, count=count)
+    rows = await transaction.fetch(
+        "events.due", service=service, node=node, now_ms=now_ms, soon_ms=soon_ms, count=count
+    )
     return [
         Due(id=name, service=service, type=kind, subject=subject, body=body, tries=tries, wait_ms=wait_ms)
         for name, kind, subject, body, tries, wait_ms in rows
@@ -158,6 +162,17 @@ async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:
 async def release(transaction: Transaction, node: str, now_ms: int) -> int:
     """Give back what a node has claimed; return how many."""
     return await transaction.execute("events.release", node=node, now_ms=now_ms)
+
+
+async def inherit(transaction: Transaction, node: str, now_ms: int) -> int:
+    """Make due what nodes have claimed that are gone; return how many.
+
+    Args:
+        transaction: that changes them.
+        node: who asks; its own claims stay.
+        now_ms: now.
+    """
+    return await transaction.execute("events.inherit", node=node, now_ms=now_ms)
 
 
 async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:

@@ -15,6 +15,7 @@ from smsgw.flows.ports import Letter, Posted
 from smsgw.flows.returns import new_key
 from smsgw.flows.webhooks import POLL_MS
 from smsgw.hooks.signature import headers
+from smsgw.kit.clock import ManualClock
 from smsgw.kit.vault import Key
 from smsgw.settings import Webhooks as WebhookSettings
 from smsgw.store import service_keys
@@ -425,23 +426,47 @@ async def test_two_nodes_never_post_the_same_event(postgres: Engine) -> None:
         assert {status for _, status, _ in await one.deliveries()} == {"delivered"}
 
 
-async def test_what_a_dead_node_was_posting_is_another_s_when_its_time_is_over(postgres: Engine) -> None:
-    async with (
-        shop(postgres) as one,
-        shop(postgres, clock=one.clock, seed=2, node="right") as other,
-    ):
-        one.merchant.open.clear()
-        await one.sms()
-        await one.work()
-        await other.later(44)
-        assert other.merchant.ids == []
-        await other.later(5)
-        assert other.merchant.ids == one.merchant.ids
-        # The first lives after all, and says that it failed: the other has the last word.
-        one.merchant.answer = lambda _: BUSY
-        one.merchant.open.set()
-        await one.work()
-        assert await one.deliveries() == [("code.issued", "delivered", 1)]
+async def bury(one: Shop) -> None:
+    """Be the node that finds another one silent for long."""
+    for seconds in (0, 10, 10, 10):
+        one.clock.advance(seconds * 1000)
+        await one.receiver.sweep(30_000)
+
+
+@pytest.mark.parametrize("ahead_s", [HOUR, -HOUR])
+async def test_a_node_s_clock_gives_it_nothing_that_another_is_posting(postgres: Engine, ahead_s: int) -> None:
+    async with shop(postgres) as one:
+        clock = ManualClock(one.clock.now_ms() + ahead_s * 1000)
+        async with shop(postgres, clock=clock, seed=2, node="right") as other:
+            one.merchant.open.clear()
+            await one.sms()
+            await one.work()
+            await other.later(POLL_S)
+            await other.later(3 * HOUR)
+            assert other.merchant.ids == []
+            one.merchant.open.set()
+            await one.work()
+            assert await one.deliveries() == [("code.issued", "delivered", 1)]
+
+
+@pytest.mark.parametrize("ahead_s", [0, HOUR, -HOUR])
+async def test_what_a_dead_node_was_posting_is_another_s_when_it_is_buried(postgres: Engine, ahead_s: int) -> None:
+    async with shop(postgres) as one:
+        clock = ManualClock(one.clock.now_ms() + ahead_s * 1000)
+        async with shop(postgres, clock=clock, seed=2, node="right") as other:
+            one.merchant.open.clear()
+            await one.sms()
+            await one.work()
+            await other.later(29)
+            assert other.merchant.ids == []
+            await bury(other)
+            await other.work()
+            assert other.merchant.ids == one.merchant.ids
+            # The first lives after all, and says that it failed: the other has the last word.
+            one.merchant.answer = lambda _: BUSY
+            one.merchant.open.set()
+            await one.work()
+            assert await one.deliveries() == [("code.issued", "delivered", 1)]
 
 
 async def test_a_success_counts_even_if_another_has_the_event_by_now(postgres: Engine) -> None:
@@ -453,13 +478,27 @@ async def test_a_success_counts_even_if_another_has_the_event_by_now(postgres: E
             each.merchant.open.clear()
         await one.sms()
         await one.work()
-        await other.later(50)
+        await bury(other)
+        await other.work()
         assert len(other.merchant.ids) == 1
         one.merchant.open.set()
         await one.work()
         other.merchant.answer = lambda _: BUSY
         other.merchant.open.set()
         await other.work()
+        assert await one.deliveries() == [("code.issued", "delivered", 1)]
+
+
+async def test_a_claim_whose_result_is_lost_is_made_again_by_the_same_node(engine: Engine) -> None:
+    async with shop(engine) as one:
+        await one.work()
+        await one.sms()
+        one.database.behind.append(StoreUnavailable("the connection was lost in the commit"))
+        with pytest.raises(StoreUnavailable):
+            await one.hooks.turn()
+        await one.work()
+        assert one.merchant.ids == []
+        await one.later(46)
         assert await one.deliveries() == [("code.issued", "delivered", 1)]
 
 

@@ -4,7 +4,7 @@ insert into events (id, service, type, subject, place, body, at_ms, next_ms)
 values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms);
 
 -- name: claim*!
--- A node posts these now; nobody else does until that time.
+-- A node posts these now; nobody else does while it lives, and it does not look at them again until that time.
 update events set node = :node, next_ms = :until_ms, waits = 0 where id = :id and status = 'pending';
 
 -- name: park*!
@@ -31,6 +31,12 @@ where subject = :subject and status = 'pending' and waits = 1 and next_ms > :at_
 -- name: release!
 -- What a node had when it ended is due at once.
 update events set node = null, next_ms = :now_ms where node = :node and status = 'pending';
+
+-- name: inherit!
+-- What nodes had that are gone is due at once, whatever time they had claimed it until by their clocks.
+update events set node = null, next_ms = :now_ms
+where node is not null and node <> :node and status = 'pending'
+    and not exists (select 1 from nodes n where n.id = events.node);
 
 -- name: walk
 -- Events and their deliveries, the latest first; empty filters take all.
