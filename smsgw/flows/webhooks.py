@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from smsgw.domain import retries
 from smsgw.errors import SmsgwError
+from smsgw.flows.bygones import Bygones
 from smsgw.flows.ports import Letter, Ports, Posted, Poster
 from smsgw.flows.secrets import Secrets
 from smsgw.kit.logs import get_logger
@@ -71,10 +72,12 @@ class Webhooks:
         self._urls = {name: one.webhook_url for name, one in services.items() if one.webhook_url}
         self._poster = poster
         self._secrets = Secrets(ports)
+        self._bygones = Bygones(ports, settings.keep_days)
         self._due = dict.fromkeys(self._urls)  # services to look at, those first that were not for longest
         self._later: dict[str, int] = {}  # {service: wall clock of its next try}
         self._woken = asyncio.Event()
-        self._poll_ms = 0  # monotonic
+        self._poll_ms = 0  # monotonic; of the next look around
+        self._forget_ms = 0  # the same, when old events were last looked at
         self._posting: dict[str, asyncio.Task[None]] = {}
         self._results: dict[str, tuple[str, Result]] = {}  # {event: its service, what came of it}
         self._busy: Counter[str] = Counter()  # {service: its events that are posted or not recorded}
@@ -97,6 +100,7 @@ class Webhooks:
         while True:
             try:
                 await self.turn()
+                await self._forget()
             except SmsgwError as error:
                 if not error.retry:
                     raise
@@ -108,6 +112,12 @@ class Webhooks:
                     await self._woken.wait()
             except TimeoutError:
                 pass
+
+    async def _forget(self) -> None:
+        """Once between two looks around, behind what is due."""
+        if self._forget_ms < self._poll_ms:
+            self._forget_ms = self._poll_ms
+            await self._bygones.sweep()
 
     def _rest_ms(self) -> int:
         """Return how long nothing is to be done if nobody calls."""
@@ -188,7 +198,9 @@ class Webhooks:
         room, node = one.room[service], self._ports.node
         for _ in range(_PAGES):
             count = room - len(found) + _BESIDE
-            page = await events.due(transaction, service, node, one.now_ms, one.now_ms + POLL_MS, count)
+            page = await events.due(
+                transaction, service, node, now_ms=one.now_ms, soon_ms=one.now_ms + POLL_MS, count=count
+            )
             free = [due for due in page if due.wait_ms is None][: room - len(found)]
             await events.claim(transaction, [Hold(id=due.id, until_ms=one.until_ms, node=node) for due in free])
             waiting = [Hold(id=due.id, until_ms=due.wait_ms, node="") for due in page if due.wait_ms is not None]

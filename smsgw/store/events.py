@@ -98,6 +98,11 @@ class Choice(Struct, frozen=True, kw_only=True):
     status: str = ""  # empty: all
 
 
+class _Old(Struct, frozen=True, kw_only=True):
+    id: str
+    before_ms: int
+
+
 class _Again(Struct, frozen=True, kw_only=True):
     id: str
     now_ms: int
@@ -109,7 +114,7 @@ async def insert(transaction: Transaction, rows: Sequence[Event]) -> None:
         await transaction.executemany("events.insert", rows)
 
 
-async def due(transaction: Transaction, service: str, node: str, now_ms: int, soon_ms: int, count: int) -> list[Due]:
+async def due(transaction: Transaction, service: str, node: str, *, now_ms: int, soon_ms: int, count: int) -> list[Due]:
     """Return events that are due and no other node's, the longest due first, locked until the transaction ends.
 
     Args:
@@ -173,6 +178,17 @@ async def inherit(transaction: Transaction, node: str, now_ms: int) -> int:
         now_ms: now.
     """
     return await transaction.execute("events.inherit", node=node, now_ms=now_ms)
+
+
+async def ids(reader: Reader, above: str, below: str, count: int) -> list[str]:
+    """Return the oldest ids between two others, which are not among them."""
+    return [name for (name,) in await reader.fetch("events.ids", above=above, below=below, count=count)]
+
+
+async def forget(transaction: Transaction, names: Sequence[str], before_ms: int) -> None:
+    """Delete those of these events that were delivered before a moment; with a subject on its way all of them stay."""
+    if names:
+        await transaction.executemany("events.forget", [_Old(id=name, before_ms=before_ms) for name in sorted(names)])
 
 
 async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:

@@ -16,7 +16,10 @@ async def due(
     database: Database, now_ms: int = 2_000, count: int = 10, node: str = "left"
 ) -> list[tuple[str, int | None]]:
     async with database.write() as transaction:
-        return [(one.id, one.wait_ms) for one in await events.due(transaction, "sun", node, now_ms, now_ms + 50, count)]
+        return [
+            (one.id, one.wait_ms)
+            for one in await events.due(transaction, "sun", node, now_ms=now_ms, soon_ms=now_ms + 50, count=count)
+        ]
 
 
 def settled(name: str, status: str = "delivered", node: str = "left", until_ms: int = 3_000) -> Settled:
@@ -29,8 +32,8 @@ async def test_an_event_is_kept_as_it_was_made_and_due_at_once(engine: Engine) -
         async with database.write() as transaction:
             await events.insert(transaction, [event("evt_1"), event("evt_2", subject="code_2", service="moon")])
             await events.insert(transaction, [])
-            found = await events.due(transaction, "sun", "left", 1_000, 9_000, 10)
-            assert await events.due(transaction, "sun", "left", 999, 9_000, 10) == []
+            found = await events.due(transaction, "sun", "left", now_ms=1_000, soon_ms=9_000, count=10)
+            assert await events.due(transaction, "sun", "left", now_ms=999, soon_ms=9_000, count=10) == []
         given = event("evt_1")
         assert found == [
             Due(

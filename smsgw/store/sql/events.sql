@@ -28,6 +28,15 @@ update events set next_ms = :at_ms
 where subject = :subject and status = 'pending' and waits = 1 and next_ms > :at_ms
     and place = (select min(place) from events where subject = :subject and status = 'pending');
 
+-- name: ids
+-- Ids of events between two others, the oldest first.
+select id from events where id > :above and id < :below order by id limit :count;
+
+-- name: forget*!
+-- A delivered event is forgotten, unless one of its subject is still on its way.
+delete from events where id = :id and status = 'delivered' and settled_ms < :before_ms
+    and not exists (select 1 from events b where b.subject = events.subject and b.status = 'pending');
+
 -- name: release!
 -- What a node had when it ended is due at once.
 update events set node = null, next_ms = :now_ms where node = :node and status = 'pending';
