@@ -6,6 +6,7 @@ than a little is read.
 
 import asyncio
 import ssl
+from functools import lru_cache
 from typing import Final
 
 import aiohttp
@@ -90,13 +91,20 @@ class HttpPoster:
         assert self._session is not None
         url = URL(letter.url)
         host = url.host or ""
-        if parse(host) is not None:
+        if _is_address(host):
             self._resolver.check(host)  # addresses are not looked up
         return await self._session.post(url, data=letter.body, headers=headers(letter), allow_redirects=False)
 
 
+@lru_cache(maxsize=1_000)
+def _is_address(host: str) -> bool:
+    return parse(host) is not None
+
+
 async def _finish(response: aiohttp.ClientResponse) -> None:
     """Read a short body to its end, so that the connection can be used again; what is in it is of no interest."""
+    if response.content.at_eof():  # the usual answer: all of it has come with its head
+        return
     left = _MOST_BYTES
     try:
         async with asyncio.timeout(_BODY_S):

@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -233,6 +234,25 @@ async def test_a_name_server_that_hangs_is_left_at_the_deadline() -> None:
 
     async with server() as one, poster(timeout_s=0.1, look_up=look_up) as way:
         assert (await way.post(one.letter(host="sun.example"))).error == "no answer in time"
+
+
+async def test_a_name_server_that_hangs_takes_no_other_merchant_s_turn() -> None:
+    answer = threading.Event()
+
+    def look_up(host: str, port: int) -> list[tuple[int, str]]:
+        if host == "moon.example":
+            answer.wait(20)
+        return [(socket.AF_INET, "127.0.0.1")]
+
+    async with server() as one, poster(timeout_s=10, look_up=look_up) as way:
+        stuck = [asyncio.create_task(way.post(one.letter(host="moon.example"))) for _ in range(60)]
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        assert (await way.post(one.letter(host="sun.example"))).error is None
+        assert time.monotonic() - began < 5
+        stuck.pop().cancel()
+        answer.set()
+        assert {posted.error for posted in await asyncio.gather(*stuck)} == {None}, "one who left took nobody along"
 
 
 # --- TLS ------------------------------------------------------------------------------------------------------------
