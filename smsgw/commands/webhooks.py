@@ -125,7 +125,11 @@ def post_again(
     given_up: Annotated[bool, typer.Option("--given-up", help="Those that were given up.")] = False,
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
-    """Have events posted once more, with the same ids: some, a service's of some time, or all that were given up."""
+    """Have events posted once more, with the same ids: some, a service's of some time, or all that were given up.
+
+    Each is tried within seconds, and if that fails, again by the schedule. An event that waits for its next try is
+    tried now if you name it; with --service it keeps its pause.
+    """
     if bool(event) == bool(given_up or (service and since is not None)):
         raise typer.BadParameter("name events, or --service and --since, or --given-up")
 
@@ -134,7 +138,8 @@ def post_again(
         if not event:
             choices = [_choice(service, "given_up" if given_up else "", since, until)]
         names = event or [service or "given_up"]
-        found = [await replay.replay(ports, choice, actor(), name) for choice, name in zip(choices, names, strict=True)]
+        pairs = zip(choices, names, strict=True)
+        found = [await replay.replay(ports, choice, actor(), name, rush=bool(event)) for choice, name in pairs]
         missing = [name for name, count in zip(names, found, strict=True) if event and not count]
         screen.print(f"{sum(found)} event(s) will be posted again", markup=False)
         silent = not configuration.services.get(service) or not configuration.services[service].webhook_url

@@ -50,6 +50,7 @@ class Posted(Struct, frozen=True, kw_only=True):
 
     http_status: int | None  # None: there was no answer
     error: str | None  # why it failed, in our own words; None: the merchant has it
+    retry_after: str | None = None  # the pause that the server asks for, as it came
 
 
 class Poster(Protocol):

@@ -23,7 +23,8 @@ class Secrets:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._rows: list[str] = []
+        self._opened: dict[str, bytes] = {}  # by the row's id
+        self._shut: set[str] = set()  # rows that cannot be opened
         self._secrets: dict[str, list[bytes]] = {}
 
     def of(self, service: str) -> list[bytes]:
@@ -46,23 +47,31 @@ class Secrets:
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Read those that there are now."""
+        """Read those that there are now; what could not be opened is tried again, as the vault may have its key now."""
         async with self._ports.database.read() as reader:
             rows = await service_keys.live(reader, _PURPOSE)
-        names = [row.id for row in rows]
-        if names != self._rows:
-            secrets: dict[str, list[bytes]] = {}
-            for row in reversed(rows):
-                self._open(row, secrets)
-            self._rows, self._secrets = names, secrets
+        opened: dict[str, bytes] = {}
+        secrets: dict[str, list[bytes]] = {}
+        for row in reversed(rows):
+            secret = self._opened.get(row.id) or self._open(row)
+            if secret is not None:
+                opened[row.id] = secret
+                secrets.setdefault(row.service, []).append(secret)
+        self._opened, self._secrets = opened, secrets
+        self._shut &= {row.id for row in rows}
 
-    def _open(self, row: ServiceKey, secrets: dict[str, list[bytes]]) -> None:
+    def _open(self, row: ServiceKey) -> bytes | None:
         try:
             secret = self._ports.vault.open(row.sealed, row.id, row.key_id)
         except SmsgwError as error:  # the other services' events go on
-            log.error("webhook.secret_not_readable", service=row.service, error=str(error))
-        else:
-            secrets.setdefault(row.service, []).append(secret)
+            if row.id not in self._shut:  # told once, not at every look
+                log.error("webhook.secret_not_readable", service=row.service, error=str(error))
+                self._shut.add(row.id)
+            return None
+        if row.id in self._shut:
+            log.info("webhook.secret_readable", service=row.service)
+            self._shut.discard(row.id)
+        return secret
 
 
 def told(secret: bytes) -> str:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from smsgw.domain import retries
 from smsgw.errors import SmsgwError
+from smsgw.flows.bygones import Bygones
 from smsgw.flows.ports import Letter, Ports, Posted, Poster
 from smsgw.flows.secrets import Secrets
 from smsgw.kit.logs import get_logger
@@ -26,7 +27,7 @@ from smsgw.store.events import Due, Hold, Retry, Settled
 log = get_logger(__name__)
 
 POLL_MS: Final = 5_000
-_LEASE_MS: Final = 30_000  # beyond the deadline of a try: for the record of its result
+_LEASE_MS: Final = 30_000  # beyond the deadline of a try: then its result is lost, and it is made again
 _AGAIN_S: Final = 0.5  # pause while the store cannot write
 _BESIDE: Final = 8  # rows read beyond those wanted: some of them wait for others
 _PAGES: Final = 20  # of one service in one transaction
@@ -71,10 +72,12 @@ class Webhooks:
         self._urls = {name: one.webhook_url for name, one in services.items() if one.webhook_url}
         self._poster = poster
         self._secrets = Secrets(ports)
+        self._bygones = Bygones(ports, settings.keep_days)
         self._due = dict.fromkeys(self._urls)  # services to look at, those first that were not for longest
         self._later: dict[str, int] = {}  # {service: wall clock of its next try}
         self._woken = asyncio.Event()
-        self._poll_ms = 0  # monotonic
+        self._poll_ms = 0  # monotonic; of the next look around
+        self._forget_ms = 0  # the same, when old events were last looked at
         self._posting: dict[str, asyncio.Task[None]] = {}
         self._results: dict[str, tuple[str, Result]] = {}  # {event: its service, what came of it}
         self._busy: Counter[str] = Counter()  # {service: its events that are posted or not recorded}
@@ -97,6 +100,7 @@ class Webhooks:
         while True:
             try:
                 await self.turn()
+                await self._forget()
             except SmsgwError as error:
                 if not error.retry:
                     raise
@@ -108,6 +112,12 @@ class Webhooks:
                     await self._woken.wait()
             except TimeoutError:
                 pass
+
+    async def _forget(self) -> None:
+        """Once between two looks around, behind what is due."""
+        if self._forget_ms < self._poll_ms:
+            self._forget_ms = self._poll_ms
+            await self._bygones.sweep()
 
     def _rest_ms(self) -> int:
         """Return how long nothing is to be done if nobody calls."""
@@ -151,6 +161,7 @@ class Webhooks:
         now_ms, monotonic_ms = self._ports.clock.now_ms(), self._ports.clock.monotonic_ms()
         if monotonic_ms >= self._poll_ms:
             await self._secrets.refresh()
+            await self._inherit()
             self._poll_ms = monotonic_ms + POLL_MS
             self._due.update(dict.fromkeys(self._urls))
         for name in [name for name, at_ms in self._later.items() if at_ms <= now_ms]:
@@ -187,7 +198,9 @@ class Webhooks:
         room, node = one.room[service], self._ports.node
         for _ in range(_PAGES):
             count = room - len(found) + _BESIDE
-            page = await events.due(transaction, service, one.now_ms, one.now_ms + POLL_MS, count)
+            page = await events.due(
+                transaction, service, node, now_ms=one.now_ms, soon_ms=one.now_ms + POLL_MS, count=count
+            )
             free = [due for due in page if due.wait_ms is None][: room - len(found)]
             await events.claim(transaction, [Hold(id=due.id, until_ms=one.until_ms, node=node) for due in free])
             waiting = [Hold(id=due.id, until_ms=due.wait_ms, node="") for due in page if due.wait_ms is not None]
@@ -263,7 +276,7 @@ class Webhooks:
             tries=tries,
             http_status=posted.http_status,
             error=posted.error,
-            next_ms=now_ms + pause_ms,
+            next_ms=now_ms + max(pause_ms, retries.asked_ms(posted.retry_after or "", now_ms)),
             node=self._ports.node,
             until_ms=claim.until_ms,
         )
@@ -303,6 +316,13 @@ class Webhooks:
         released = await self._ports.database.transact(lambda transaction: events.release(transaction, node, now_ms))
         if released:
             log.info("webhook.taken_up", events=released)
+
+    async def _inherit(self) -> None:
+        """Take from the nodes that are gone what they were posting; who is gone, `Receiver.sweep` finds out."""
+        now_ms, node = self._ports.clock.now_ms(), self._ports.node
+        taken = await self._ports.database.transact(lambda transaction: events.inherit(transaction, node, now_ms))
+        if taken:
+            log.warning("webhook.taken_over", events=taken)
 
 
 def _tell(due: Due, posted: Posted, result: Result) -> None:

@@ -6,6 +6,7 @@ than a little is read.
 
 import asyncio
 import ssl
+from functools import lru_cache
 from typing import Final
 
 import aiohttp
@@ -21,6 +22,7 @@ _BODY_S: Final = 1.0  # for the body of an answer that is known
 _IDLE_S: Final = 4.0  # shorter than servers wait, so that a connection that they close is seldom taken
 _OK: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
+_ASK_FOR_TIME: Final = frozenset({429, 503})  # with Retry-After: RFC 6585 §4, RFC 9110 §15.6.4
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "smsgw", "Accept-Encoding": "identity"}
 
 
@@ -82,19 +84,27 @@ class HttpPoster:
             return _failed(_words(error))
         status = response.status
         await _finish(response)
-        return Posted(http_status=status, error=_complaint(status))
+        retry_after = response.headers.get("Retry-After") if status in _ASK_FOR_TIME else None
+        return Posted(http_status=status, error=_complaint(status), retry_after=retry_after)
 
     async def _send(self, letter: Letter) -> aiohttp.ClientResponse:
         assert self._session is not None
         url = URL(letter.url)
         host = url.host or ""
-        if parse(host) is not None:
+        if _is_address(host):
             self._resolver.check(host)  # addresses are not looked up
         return await self._session.post(url, data=letter.body, headers=headers(letter), allow_redirects=False)
 
 
+@lru_cache(maxsize=1_000)
+def _is_address(host: str) -> bool:
+    return parse(host) is not None
+
+
 async def _finish(response: aiohttp.ClientResponse) -> None:
     """Read a short body to its end, so that the connection can be used again; what is in it is of no interest."""
+    if response.content.at_eof():  # the usual answer: all of it has come with its head
+        return
     left = _MOST_BYTES
     try:
         async with asyncio.timeout(_BODY_S):

@@ -10,7 +10,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from smsgw.domain.destinations import is_forbidden
 
-_THREADS: Final = 16  # own ones: a name server that hangs holds up nobody but merchants
+_THREADS: Final = 16  # own ones: name servers that hang hold up nobody but merchants
 
 LookUp = Callable[[str, int], list[tuple[int, str]]]  # (family, address)
 
@@ -20,7 +20,7 @@ class ForbiddenError(OSError):
 
 
 class Resolver(AbstractResolver):
-    """Looks names up anew for each connection.
+    """Looks names up anew for each connection; those that are made in the same moment share a look-up.
 
     Args:
         private_networks: whether addresses that are not on the Internet are allowed.
@@ -31,6 +31,7 @@ class Resolver(AbstractResolver):
         self._private_networks = private_networks
         self._look_up = look_up or _ask_system
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver")
+        self._asked: dict[tuple[str, int], asyncio.Future[list[tuple[int, str]]]] = {}  # look-ups under way
 
     def check(self, address: str) -> None:
         """Refuse an address that nothing may be posted to.
@@ -49,8 +50,7 @@ class Resolver(AbstractResolver):
         Raises:
             OSError: there are none.
         """
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, self._look_up, host, port)
+        found = await self._found(host, port)
         good = [
             ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
             for kind, address in found
@@ -59,6 +59,20 @@ class Resolver(AbstractResolver):
         if not good:
             raise ForbiddenError if found else OSError("no address")
         return good
+
+    async def _found(self, host: str, port: int) -> list[tuple[int, str]]:
+        """Ask once for all who want to know at the same time: a name that hangs takes one thread, not all of them."""
+        asked = self._asked.get((host, port))
+        if asked is None:
+            loop = asyncio.get_running_loop()
+            asked = self._asked[host, port] = loop.run_in_executor(self._threads, self._look_up, host, port)
+            asked.add_done_callback(lambda done: self._answered(host, port, done))
+        return await asyncio.shield(asked)  # whoever gives up waiting leaves the answer to the others
+
+    def _answered(self, host: str, port: int, done: asyncio.Future[list[tuple[int, str]]]) -> None:
+        del self._asked[host, port]
+        if not done.cancelled():
+            done.exception()  # looked at: those who asked may all be gone
 
     async def close(self) -> None:
         """End; a look-up that hangs is left alone."""

@@ -89,6 +89,7 @@ class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     parallel: Annotated[int, Meta(ge=1, le=1_000)] = 200  # tries at a time, of all services
     parallel_per_service: Annotated[int, Meta(ge=1, le=100)] = 8  # one at a time while a service's tries fail
     max_tries: Annotated[int, Meta(ge=1, le=10)] = 10  # then an event is given up, until somebody replays it
+    keep_days: Annotated[int, Meta(ge=1, le=36_500)] = 90  # delivered events; those that were not delivered stay
     private_networks: bool = False  # whether a merchant's server may have a private or loopback address
 
 

@@ -1,7 +1,8 @@
 """Events that merchants are told, and how far the delivery of each has come: the outbox of the webhooks.
 
 An event is stored in the transaction of what it tells. Whoever stores one holds its subject's lock, and gives it a
-place after those that the subject has. A node claims what it posts until a time; after that it is anybody's again.
+place after those that the subject has. What a node has claimed is its own while it lives (see ``nodes``): the clocks of
+several nodes may disagree, and only what a node has claimed itself is measured by the time of a claim.
 """
 
 from collections.abc import Sequence
@@ -97,6 +98,11 @@ class Choice(Struct, frozen=True, kw_only=True):
     status: str = ""  # empty: all
 
 
+class _Old(Struct, frozen=True, kw_only=True):
+    id: str
+    before_ms: int
+
+
 class _Again(Struct, frozen=True, kw_only=True):
     id: str
     now_ms: int
@@ -108,17 +114,20 @@ async def insert(transaction: Transaction, rows: Sequence[Event]) -> None:
         await transaction.executemany("events.insert", rows)
 
 
-async def due(transaction: Transaction, service: str, now_ms: int, soon_ms: int, count: int) -> list[Due]:
-    """Return events that are due, the longest due first, locked until the transaction ends.
+async def due(transaction: Transaction, service: str, node: str, *, now_ms: int, soon_ms: int, count: int) -> list[Due]:
+    """Return events that are due and no other node's, the longest due first, locked until the transaction ends.
 
     Args:
         transaction: that claims or parks them.
         service: whose.
+        node: who asks; gets back what it has claimed and lost.
         now_ms: now.
         soon_ms: until when those must wait whose forerunner is being posted.
         count: the most.
     """
-    rows = await transaction.fetch("events.due", service=service, now_ms=now_ms, soon_ms=soon_ms, count=count)
+    rows = await transaction.fetch(
+        "events.due", service=service, node=node, now_ms=now_ms, soon_ms=soon_ms, count=count
+    )
     return [
         Due(id=name, service=service, type=kind, subject=subject, body=body, tries=tries, wait_ms=wait_ms)
         for name, kind, subject, body, tries, wait_ms in rows
@@ -160,6 +169,28 @@ async def release(transaction: Transaction, node: str, now_ms: int) -> int:
     return await transaction.execute("events.release", node=node, now_ms=now_ms)
 
 
+async def inherit(transaction: Transaction, node: str, now_ms: int) -> int:
+    """Make due what nodes have claimed that are gone; return how many.
+
+    Args:
+        transaction: that changes them.
+        node: who asks; its own claims stay.
+        now_ms: now.
+    """
+    return await transaction.execute("events.inherit", node=node, now_ms=now_ms)
+
+
+async def ids(reader: Reader, above: str, below: str, count: int) -> list[str]:
+    """Return the oldest ids between two others, which are not among them."""
+    return [name for (name,) in await reader.fetch("events.ids", above=above, below=below, count=count)]
+
+
+async def forget(transaction: Transaction, names: Sequence[str], before_ms: int) -> None:
+    """Delete those of these events that were delivered before a moment; with a subject on its way all of them stay."""
+    if names:
+        await transaction.executemany("events.forget", [_Old(id=name, before_ms=before_ms) for name in sorted(names)])
+
+
 async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:
     """Return the latest of the chosen events."""
     rows = await reader.fetch(
@@ -174,6 +205,10 @@ async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:
 
 
 async def again(transaction: Transaction, names: Sequence[str], now_ms: int) -> None:
-    """Have events posted once more, with the same ids; those that a node is just posting are left to it."""
+    """Have events posted once more, with the same ids; those that a node is just posting are left to it.
+
+    An event that was settled has all its tries anew. One in its pause has a try now, one of those that it has left, and
+    no other event has a shorter pause for it.
+    """
     if names:
         await transaction.executemany("events.again", [_Again(id=name, now_ms=now_ms) for name in sorted(names)])

@@ -10,13 +10,15 @@ import pytest
 from standardwebhooks import Webhook
 
 from smsgw.errors import StoreUnavailable
-from smsgw.flows import secrets
+from smsgw.flows import replay as again, secrets
 from smsgw.flows.ports import Letter, Posted
 from smsgw.flows.returns import new_key
 from smsgw.flows.webhooks import POLL_MS
 from smsgw.hooks.signature import headers
+from smsgw.kit.clock import ManualClock
+from smsgw.kit.vault import Key
 from smsgw.settings import Webhooks as WebhookSettings
-from smsgw.store import events, service_keys
+from smsgw.store import service_keys
 from smsgw.store.events import Choice
 from tests.flows.logged import entries, logged
 from tests.flows.merchant import BUSY, HOOKED, TAKEN, URL, Merchant, Shop, shop, turn
@@ -180,6 +182,23 @@ async def test_an_event_is_tried_by_the_schedule_with_one_id_and_then_given_up(e
         await one.later(1_000 * HOUR)
         assert len(set(one.merchant.ids)) == 1
         assert len(one.merchant.letters) == 10
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause_s"),
+    [("120", 120), ("Tue, 14 Nov 2023 22:15:20 GMT", 120), ("1", 5), ("nonsense", 5), ("9999999", 24 * HOUR)],
+)
+async def test_who_asks_for_a_pause_has_it_and_never_a_shorter_one_than_others(
+    sqlite: Engine, retry_after: str, pause_s: int
+) -> None:
+    async with shop(sqlite) as one:
+        one.merchant.answer = lambda _: Posted(http_status=503, error="HTTP status 503", retry_after=retry_after)
+        await one.sms()
+        await one.work()
+        await one.later(pause_s - 0.001)
+        assert len(one.merchant.letters) == 1
+        await one.later(pause_s * 0.1 + 0.001)
+        assert len(one.merchant.letters) == 2
 
 
 async def test_a_success_ends_it(engine: Engine) -> None:
@@ -407,23 +426,47 @@ async def test_two_nodes_never_post_the_same_event(postgres: Engine) -> None:
         assert {status for _, status, _ in await one.deliveries()} == {"delivered"}
 
 
-async def test_what_a_dead_node_was_posting_is_another_s_when_its_time_is_over(postgres: Engine) -> None:
-    async with (
-        shop(postgres) as one,
-        shop(postgres, clock=one.clock, seed=2, node="right") as other,
-    ):
-        one.merchant.open.clear()
-        await one.sms()
-        await one.work()
-        await other.later(44)
-        assert other.merchant.ids == []
-        await other.later(5)
-        assert other.merchant.ids == one.merchant.ids
-        # The first lives after all, and says that it failed: the other has the last word.
-        one.merchant.answer = lambda _: BUSY
-        one.merchant.open.set()
-        await one.work()
-        assert await one.deliveries() == [("code.issued", "delivered", 1)]
+async def bury(one: Shop) -> None:
+    """Be the node that finds another one silent for long."""
+    for seconds in (0, 10, 10, 10):
+        one.clock.advance(seconds * 1000)
+        await one.receiver.sweep(30_000)
+
+
+@pytest.mark.parametrize("ahead_s", [HOUR, -HOUR])
+async def test_a_node_s_clock_gives_it_nothing_that_another_is_posting(postgres: Engine, ahead_s: int) -> None:
+    async with shop(postgres) as one:
+        clock = ManualClock(one.clock.now_ms() + ahead_s * 1000)
+        async with shop(postgres, clock=clock, seed=2, node="right") as other:
+            one.merchant.open.clear()
+            await one.sms()
+            await one.work()
+            await other.later(POLL_S)
+            await other.later(3 * HOUR)
+            assert other.merchant.ids == []
+            one.merchant.open.set()
+            await one.work()
+            assert await one.deliveries() == [("code.issued", "delivered", 1)]
+
+
+@pytest.mark.parametrize("ahead_s", [0, HOUR, -HOUR])
+async def test_what_a_dead_node_was_posting_is_another_s_when_it_is_buried(postgres: Engine, ahead_s: int) -> None:
+    async with shop(postgres) as one:
+        clock = ManualClock(one.clock.now_ms() + ahead_s * 1000)
+        async with shop(postgres, clock=clock, seed=2, node="right") as other:
+            one.merchant.open.clear()
+            await one.sms()
+            await one.work()
+            await other.later(29)
+            assert other.merchant.ids == []
+            await bury(other)
+            await other.work()
+            assert other.merchant.ids == one.merchant.ids
+            # The first lives after all, and says that it failed: the other has the last word.
+            one.merchant.answer = lambda _: BUSY
+            one.merchant.open.set()
+            await one.work()
+            assert await one.deliveries() == [("code.issued", "delivered", 1)]
 
 
 async def test_a_success_counts_even_if_another_has_the_event_by_now(postgres: Engine) -> None:
@@ -435,13 +478,27 @@ async def test_a_success_counts_even_if_another_has_the_event_by_now(postgres: E
             each.merchant.open.clear()
         await one.sms()
         await one.work()
-        await other.later(50)
+        await bury(other)
+        await other.work()
         assert len(other.merchant.ids) == 1
         one.merchant.open.set()
         await one.work()
         other.merchant.answer = lambda _: BUSY
         other.merchant.open.set()
         await other.work()
+        assert await one.deliveries() == [("code.issued", "delivered", 1)]
+
+
+async def test_a_claim_whose_result_is_lost_is_made_again_by_the_same_node(engine: Engine) -> None:
+    async with shop(engine) as one:
+        await one.work()
+        await one.sms()
+        one.database.behind.append(StoreUnavailable("the connection was lost in the commit"))
+        with pytest.raises(StoreUnavailable):
+            await one.hooks.turn()
+        await one.work()
+        assert one.merchant.ids == []
+        await one.later(46)
         assert await one.deliveries() == [("code.issued", "delivered", 1)]
 
 
@@ -465,10 +522,8 @@ async def test_a_redemption_on_another_node_waits_for_the_code_s_first_event(pos
 # --- once more --------------------------------------------------------------------------------------------------------
 
 
-async def replay(one: Shop, choice: Choice) -> None:
-    async with one.database.write() as transaction:
-        rows = await events.walk(transaction, choice, 100)
-        await events.again(transaction, [row.id for row in rows], one.clock.now_ms())
+async def replay(one: Shop, choice: Choice, *, rush: bool = True) -> int:
+    return await again.replay(one.ports, choice, "command:tester", "some", rush=rush)
 
 
 async def test_what_is_replayed_has_its_old_id_and_all_its_tries(engine: Engine) -> None:
@@ -486,6 +541,42 @@ async def test_what_is_replayed_has_its_old_id_and_all_its_tries(engine: Engine)
         await replay(one, Choice(service="sun"))
         await one.later(POLL_S)
         assert len(one.merchant.ids) == 5
+
+
+async def test_an_event_in_its_pause_that_somebody_names_is_tried_now_and_once(engine: Engine) -> None:
+    async with shop(engine) as one:
+        one.merchant.answer = lambda _: BUSY
+        await one.sms()
+        await one.work()
+        await one.later(6)
+        assert len(one.merchant.ids) == 2, "and then it pauses for five minutes"
+        assert await replay(one, Choice(), rush=False) == 0, "who names a whole day does not mean it"
+        await one.later(POLL_S)
+        assert len(one.merchant.ids) == 2
+        assert await replay(one, Choice()) == 1
+        await one.later(POLL_S)
+        assert len(one.merchant.ids) == 3
+        await one.later(30 * MINUTE - 1)
+        assert len(one.merchant.ids) == 3, "it goes on where it was in the schedule"
+        await one.later(4 * MINUTE)
+        assert len(one.merchant.ids) == 4
+
+
+async def test_the_pause_of_a_later_event_is_not_shorter_because_an_earlier_one_is_replayed(engine: Engine) -> None:
+    async with shop(engine) as one:
+        await one.sms()
+        await one.work()
+        one.merchant.answer = lambda _: BUSY
+        await one.use((await one.codes())[0])
+        await one.work()
+        await one.later(6)
+        first, later, _ = one.merchant.ids
+        one.merchant.answer = lambda _: TAKEN
+        await replay(one, Choice(first=first, before=f"{first}0"))
+        await one.later(POLL_S)
+        assert one.merchant.ids == [first, later, later, first]
+        await one.later(6 * MINUTE)
+        assert one.merchant.ids == [first, later, later, first, later]
 
 
 async def test_what_is_being_posted_is_not_replayed_beside_it(engine: Engine) -> None:
@@ -553,6 +644,24 @@ async def test_a_secret_that_cannot_be_read_stops_its_own_service_only(sqlite: E
             ("pending", "there is no secret to sign with"),
             ("delivered", None),
         ]
+
+
+async def test_a_secret_is_used_as_soon_as_the_vault_has_its_key(sqlite: Engine) -> None:
+    async with shop(sqlite) as one:
+        await one.sms()
+        merchant, clock, keys = one.merchant, one.clock, [Key("k1", bytes(32))]
+    async with shop(sqlite, merchant=merchant, clock=clock, seed=2) as one:
+        one.ports.vault.replace([Key("k2", b"2" * 32)])  # the key file of another machine
+        one.hooks._secrets = secrets.Secrets(one.ports)
+        with logged() as stream:
+            await one.later(POLL_S)
+            await one.later(POLL_S)
+            assert len(await entries(stream, "webhook.secret_not_readable")) == 1, "once, not at every look"
+            assert merchant.ids == []
+            one.ports.vault.replace([Key("k2", b"2" * 32), *keys])
+            await one.later(HOUR)
+            assert len(await entries(stream, "webhook.secret_readable")) == 1
+        assert len(merchant.ids) == 1
 
 
 async def test_room_that_nobody_needs_is_given_to_the_next_at_once(sqlite: Engine) -> None:

@@ -5,6 +5,7 @@ import json
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -50,6 +51,15 @@ async def test_what_does_not(code: int) -> None:
         assert await way.post(one.letter()) == Posted(http_status=code, error=f"HTTP status {code}")
 
 
+@pytest.mark.parametrize(("code", "asked"), [(429, "120"), (503, "120"), (500, None), (200, None)])
+async def test_who_is_busy_may_say_for_how_long(code: int, asked: str | None) -> None:
+    async def busy(_: web.Request) -> web.Response:
+        return web.Response(status=code, headers={"Retry-After": "120"})
+
+    async with server(busy) as one, poster() as way:
+        assert (await way.post(one.letter())).retry_after == asked
+
+
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(code: int) -> None:
     async def away(_: web.Request) -> web.Response:
@@ -82,7 +92,7 @@ async def test_headers_that_come_one_by_one_for_ever_are_no_answer() -> None:
                 writer.write(b"X-A: b\r\n")
                 await writer.drain()
                 await asyncio.sleep(0.02)
-        except OSError:
+        except (OSError, RuntimeError):  # uvloop's word for a connection that is closed
             writer.close()
         finally:
             ended.set()
@@ -224,6 +234,25 @@ async def test_a_name_server_that_hangs_is_left_at_the_deadline() -> None:
 
     async with server() as one, poster(timeout_s=0.1, look_up=look_up) as way:
         assert (await way.post(one.letter(host="sun.example"))).error == "no answer in time"
+
+
+async def test_a_name_server_that_hangs_takes_no_other_merchant_s_turn() -> None:
+    answer = threading.Event()
+
+    def look_up(host: str, port: int) -> list[tuple[int, str]]:
+        if host == "moon.example":
+            answer.wait(20)
+        return [(socket.AF_INET, "127.0.0.1")]
+
+    async with server() as one, poster(timeout_s=10, look_up=look_up) as way:
+        stuck = [asyncio.create_task(way.post(one.letter(host="moon.example"))) for _ in range(60)]
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        assert (await way.post(one.letter(host="sun.example"))).error is None
+        assert time.monotonic() - began < 5
+        stuck.pop().cancel()
+        answer.set()
+        assert {posted.error for posted in await asyncio.gather(*stuck)} == {None}, "one who left took nobody along"
 
 
 # --- TLS ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """The real daemon and a merchant's server: told within a second, again after a kill with the same id, never a code."""
 
 import asyncio
+import json
+import statistics
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,10 +11,11 @@ from typing import Any, Final
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from smsgw.kit.masking import mask_number
 from tests.hooks.server import Answer, Server, fine, server
 from tests.peers.plain_smsc import PlainSmsc
 from tests.system.books import Books
-from tests.system.daemon import Daemon, daemon_of, until
+from tests.system.daemon import SERVICE, Daemon, daemon_of, toml, until
 from tests.test_cli import smsgw
 
 MAIN: Final = {"webhooks": {"private_networks": True}}
@@ -118,6 +121,45 @@ async def test_a_merchant_who_hangs_holds_up_neither_sms_nor_the_stop(tmp_path: 
         assert time.monotonic() - began < 6
         books = Books(file=tmp_path / "smsgw.db")
         assert await books.rows("select distinct status, tries, node from events") == [("pending", 0, None)]
+
+
+async def test_while_sms_come_as_fast_as_they_can_merchants_are_still_told_within_a_second(tmp_path: Path) -> None:
+    """One merchant sells all the time, and has a long line of events; another one sells now and then."""
+    began: dict[str, float] = {}
+    took: list[float] = []
+
+    async def moon(request: web.Request) -> web.Response:
+        if request.path == "/moon":
+            body = json.loads(await request.read())
+            took.append(time.monotonic() - began.pop(body["data"]["msisdn"]))
+        return web.Response(status=204)
+
+    async with (
+        server(moon) as one,
+        PlainSmsc(window=50) as smsc,
+        daemon_of(tmp_path, {"one": {"port": smsc.port}}, main=MAIN, service=hooked(one)) as daemon,
+    ):
+        url = f"http://127.0.0.1:{one.port}/moon"
+        (tmp_path / "services" / "moon.toml").write_text(toml({**SERVICE, "keywords": ["MOON"], "webhook_url": url}))
+        daemon.start()
+        await smsc.until_bound()
+        for number in range(20):
+            for _ in range(10):
+                for _ in range(max(0, 100 - len(smsc.queue))):
+                    smsc.put(PHONE)
+                await asyncio.sleep(0.01)
+            phone = f"35989{number:07}"
+            began[mask_number(phone)] = time.monotonic()
+            smsc.put(phone, b"MOON")
+        await until(lambda: len(took) == 20, 20, daemon.tail)
+        books = Books(file=tmp_path / "smsgw.db")
+        [(pending, told)] = await books.rows(
+            "select sum(status = 'pending'), sum(status = 'delivered') from events where service = 'sun'"
+        )
+        assert pending > 100, "there was a line of events"
+        assert told > 100, "and it moved"
+        assert statistics.median(took) < 1.0
+        assert max(took) < 5.0
 
 
 async def test_a_replay_by_command_is_found_by_the_daemon(tmp_path: Path) -> None:

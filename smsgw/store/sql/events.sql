@@ -4,12 +4,12 @@ insert into events (id, service, type, subject, place, body, at_ms, next_ms)
 values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms);
 
 -- name: claim*!
--- A node posts these now; nobody else does until that time.
-update events set node = :node, next_ms = :until_ms where id = :id and status = 'pending';
+-- A node posts these now; nobody else does while it lives, and it does not look at them again until that time.
+update events set node = :node, next_ms = :until_ms, waits = 0 where id = :id and status = 'pending';
 
 -- name: park*!
 -- Events that wait for an earlier one of their subject are looked at again later.
-update events set node = null, next_ms = :until_ms where id = :id and status = 'pending';
+update events set node = null, next_ms = :until_ms, waits = 1 where id = :id and status = 'pending';
 
 -- name: settle*!
 -- Delivered, whoever found out; or given up by the node that has it.
@@ -23,14 +23,29 @@ update events set tries = :tries, http_status = :http_status, error = :error, ne
 where id = :id and status = 'pending' and node = :node and next_ms = :until_ms;
 
 -- name: follow*!
--- What waited for an event that is settled is due.
+-- What waited for an event that is settled is due; not what is in a pause of its own.
 update events set next_ms = :at_ms
-where subject = :subject and status = 'pending' and node is null and next_ms > :at_ms
+where subject = :subject and status = 'pending' and waits = 1 and next_ms > :at_ms
     and place = (select min(place) from events where subject = :subject and status = 'pending');
+
+-- name: ids
+-- Ids of events between two others, the oldest first.
+select id from events where id > :above and id < :below order by id limit :count;
+
+-- name: forget*!
+-- A delivered event is forgotten, unless one of its subject is still on its way.
+delete from events where id = :id and status = 'delivered' and settled_ms < :before_ms
+    and not exists (select 1 from events b where b.subject = events.subject and b.status = 'pending');
 
 -- name: release!
 -- What a node had when it ended is due at once.
 update events set node = null, next_ms = :now_ms where node = :node and status = 'pending';
+
+-- name: inherit!
+-- What nodes had that are gone is due at once, whatever time they had claimed it until by their clocks.
+update events set node = null, next_ms = :now_ms
+where node is not null and node <> :node and status = 'pending'
+    and not exists (select 1 from nodes n where n.id = events.node);
 
 -- name: walk
 -- Events and their deliveries, the latest first; empty filters take all.
@@ -40,6 +55,8 @@ where id >= :first and id < :before and (:service = '' or service = :service) an
 order by id desc limit :count;
 
 -- name: again*!
--- An event is posted once more, unless a node is just doing so.
-update events set status = 'pending', tries = 0, next_ms = :now_ms, settled_ms = null
+-- An event is posted once more, unless a node is just doing so. In its pause it has a try now, one of those that it has
+-- left; settled, all its tries anew.
+update events set status = 'pending', tries = case when status = 'pending' then tries else 0 end, next_ms = :now_ms,
+    waits = 0, settled_ms = null
 where id = :id and node is null;

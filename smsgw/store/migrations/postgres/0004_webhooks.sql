@@ -11,6 +11,7 @@ create table events (
     status text not null default 'pending' check (status in ('pending', 'delivered', 'given_up')),
     tries integer not null default 0,
     next_ms bigint not null,             -- pending: when it is due; while a node has it, when others may take it
+    waits integer not null default 0,      -- 1: put off only because an earlier one of its subject is in its way
     node text,                           -- who posts it at the moment
     http_status integer,                 -- of the last try
     error text,                          -- of the last try, in our words
