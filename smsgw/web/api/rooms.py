@@ -24,6 +24,7 @@ from smsgw.web.api.plain import Plain
 from smsgw.web.api.problem import Fault
 from smsgw.web.api.redemptions import Redemptions
 from smsgw.web.api.returns import ReturnTokens
+from smsgw.web.api.traces import Traces
 from smsgw.web.guard import REQUEST_ID
 
 log = get_logger(__name__)
@@ -57,6 +58,7 @@ class Api:
             *Redemptions(ports).operations(),
             *ReturnTokens(ports).operations(),
             *CodeRoom(ports, catalog, desks.send).operations(),
+            *Traces(ports, catalog).operations(),
         ]
         self._document = openapi.document(self.operations)
         self._json = msgspec.json.encode(self._document)
