@@ -1,4 +1,7 @@
-"""Who may ask: the API key, how often it asks, what it is for, and the address that it is used from."""
+"""Who may ask: the API key, the address that it is used from, how often it asks, and what it is for.
+
+In this order: whoever has found a merchant's key and tries it elsewhere takes nothing from the merchant's rate.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -48,7 +51,7 @@ class Gate:
             Fault: they may not.
             StoreUnavailable: nobody can say now.
         """
-        key = await self.key_of(request, scope)
+        key = await self.key_of(request)
         if key is None:
             raise Fault("key_missing", "send the header Authorization: Bearer smsgw_…", _CHALLENGE)
         address = visitor_of(request, self._proxies)
@@ -56,13 +59,14 @@ class Gate:
         services = {name: service for name, service in known.items() if _allows(service, address)}
         if not services:
             raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
+        self.admit(key, scope)
         return Caller(key=key, address=address, services=services)
 
-    async def key_of(self, request: web.Request, scope: Scope) -> ApiKey | None:
+    async def key_of(self, request: web.Request) -> ApiKey | None:
         """Return the key that a request brings; None when it brings none.
 
         Raises:
-            Fault: it is unknown, used too often, or not for this.
+            Fault: it is unknown.
         """
         header = request.headers.get("Authorization", "")
         if not header:
@@ -71,10 +75,17 @@ class Gate:
         key = await self._keys.find(token)
         if key is None:
             raise Fault("key_unknown", "", _CHALLENGE)
+        return key
+
+    def admit(self, key: ApiKey, scope: Scope) -> None:
+        """Count a request that comes with a key from where the key may be used.
+
+        Raises:
+            Fault: the key is used too often, or not for this.
+        """
         self.slow_down(key.id)
         if scope not in key.scopes:
             raise Fault("scope_missing", f"the key lacks the scope {scope}")
-        return key
 
     def slow_down(self, name: str) -> None:
         """Count a request of somebody who is known by now.
