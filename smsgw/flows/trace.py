@@ -55,10 +55,12 @@ async def find(ports: Ports, code: str) -> Stored | None:
         return await store.by_id(reader, code)
 
 
-async def of_phone(ports: Ports, service: str, msisdn: str, before: str, count: int) -> list[Stored]:
-    """Return a phone's codes of a service, the latest first."""
+async def of_phone(
+    ports: Ports, service: str, msisdn: str, before: str, count: int, *, test: bool | None = None
+) -> list[Stored]:
+    """Return a phone's codes of a service, the latest first: test codes, live ones, or, with None, both."""
     async with ports.database.read() as reader:
-        return await store.of_phone(reader, msisdn, service, before, count)
+        return await store.of_phone(reader, msisdn, service, before, count, test=test)
 
 
 async def of_typed(ports: Ports, services: Collection[str], typed: str) -> list[Stored]:

@@ -142,9 +142,21 @@ async def by_id(reader: Reader, code: str) -> Stored | None:
     return None if row is None else _stored(row)
 
 
-async def of_phone(reader: Reader, msisdn: str, service: str, before: str, count: int) -> list[Stored]:
-    """Return a phone's codes of a service, the latest first, those whose ids sort before ``before``."""
-    rows = await reader.fetch("codes.of_phone", msisdn=msisdn, service=service, before=before, count=count)
+async def of_phone(
+    reader: Reader, msisdn: str, service: str, before: str, count: int, *, test: bool | None
+) -> list[Stored]:
+    """Return a phone's codes of a service, the latest first, those whose ids sort before ``before``.
+
+    Args:
+        reader: reads.
+        msisdn: the phone.
+        service: the service.
+        before: the last id of the page before.
+        count: the longest page.
+        test: those from simulated operators, the others, or, with None, all.
+    """
+    kinds = {"test": int(test or False), "or_test": int(test is not False)}
+    rows = await reader.fetch("codes.of_phone", msisdn=msisdn, service=service, before=before, count=count, **kinds)
     return [_stored(row) for row in rows]
 
 

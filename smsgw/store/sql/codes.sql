@@ -27,9 +27,10 @@ select id, service, mo, link, msisdn, sealed, key_id, policy, issued_ms, first_u
 from codes where id = :id;
 
 -- name: of_phone
--- A phone's codes of a service, the latest first.
+-- A phone's codes of a service, of one kind or of both, the latest first.
 select id, service, mo, link, msisdn, sealed, key_id, policy, issued_ms, first_used_ms, used, revoked_ms, test
-from codes where msisdn = :msisdn and service = :service and id < :before order by id desc limit :count;
+from codes where msisdn = :msisdn and service = :service and test in (:test, :or_test) and id < :before
+order by id desc limit :count;
 
 -- name: revoke!
 -- A code is good for nothing any more.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smsgw.flows import amend
+from smsgw.flows import amend, trace
 from smsgw.flows.amend import Extension, Refused
 from smsgw.store import mts, receipts
 from smsgw.store.mts import Settled
@@ -97,6 +97,22 @@ async def test_codes_are_found_by_number(engine: Engine) -> None:
         found = await get(here, "/v1/codes", service="sun", msisdn=PHONE, limit=2, before=found["more"])
         assert ([one["id"] for one in found["codes"]], found["more"]) == (mine[2:], None)
         assert not any(code in json.dumps(found) for code in typed)
+
+
+async def test_pages_are_full_whatever_other_kind_of_codes_the_phone_has(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        for link in ("north", "lab", "lab", "north", "lab"):
+            await here.one.sms("SUN", link=link)
+        tester = await here.with_key(test=True)
+        here.one.clock.advance(SECOND + 1)
+        mine = list(reversed(await names(here)))
+        for who, expected in ((here, [mine[1], mine[4]]), (tester, [mine[0], mine[2], mine[3]])):
+            found = await get(who, "/v1/codes", service="sun", msisdn=PHONE, limit=2)
+            more = found["more"]
+            assert [one["id"] for one in found["codes"]] == expected[:2]
+            assert more == (None if len(expected) == 2 else expected[1]), "no page that is empty"
+        every = await trace.of_phone(here.one.ports, "sun", PHONE, trace.LAST, 9)
+        assert [one.id for one in every] == mine, "staff see both"
 
 
 @pytest.mark.parametrize(
@@ -232,9 +248,9 @@ async def test_a_new_code_takes_the_place_of_the_old_one(engine: Engine) -> None
         [row] = await select(engine, "select mo, reply, max_replies, destination from mts where mo is null")
         assert tuple(row.values()) == (None, None, None, PHONE)
         assert await changes(here, name) == [("code.reissued", here.key)]
-        trace = await get(here, f"/v1/codes/{found['code']['id']}")
-        assert [one["id"] for one in trace["replies"]] == [message.row.id]
-        assert [one["action"] for one in trace["changes"]] == ["code.replaces"]
+        traced = await get(here, f"/v1/codes/{found['code']['id']}")
+        assert [one["id"] for one in traced["replies"]] == [message.row.id]
+        assert [one["action"] for one in traced["changes"]] == ["code.replaces"]
         assert problem(await here.ask("POST", f"/v1/codes/{name}/reissue")) == (409, "revoked"), "once"
         assert (await here.ask("POST", f"/v1/codes/{found['code']['id']}/reissue")).status == 200, "and so on"
 
