@@ -48,6 +48,13 @@ class Again(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Telling(Struct, frozen=True, kw_only=True):
+    """A message that asked for a code again, and is answered with it."""
+
+    code: str
+    mo: str
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """A code that a look-up led to."""
 
@@ -110,10 +117,12 @@ async def latest(reader: Reader, msisdn: str, service: str) -> list[Latest]:
     ]
 
 
-async def told_again(transaction: Transaction, rows: Sequence[Again]) -> None:
-    """Count how often codes were told again."""
-    if rows:
-        await transaction.executemany("codes.told_again", rows)
+async def told_again(transaction: Transaction, counts: Sequence[Again], tellings: Sequence[Telling]) -> None:
+    """Count how often codes were told again, and remember who asked."""
+    if counts:
+        await transaction.executemany("codes.told_again", counts)
+    if tellings:
+        await transaction.executemany("codes.telling", tellings)
 
 
 async def find(transaction: Transaction, lookups: Collection[str]) -> dict[str, Found]:

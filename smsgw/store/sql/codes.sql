@@ -17,6 +17,10 @@ where msisdn = :msisdn and service = :service and revoked_ms is null order by id
 -- How often a code was told again in a day.
 update codes set again_day = :day, again_count = :count where id = :id;
 
+-- name: telling*!
+-- A message that asked for a code again is answered with it.
+insert into told_again (code, mo) values (:code, :mo);
+
 -- name: any
 -- Whether there are codes at all.
 select id from codes limit 1;

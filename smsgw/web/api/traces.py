@@ -43,6 +43,10 @@ class Reply(Struct, frozen=True, kw_only=True):
     """One SMS that told the code, or a part of it."""
 
     id: str
+    message: Annotated[
+        str | None,
+        Meta(description="The SMS that it answers: that bought the code, or asked for it again. Null: a reissue."),
+    ]
     status: str
     part: int
     parts: int
@@ -161,6 +165,7 @@ def _reply(one: trace.Reply) -> Reply:
     fate = one.fate
     return Reply(
         id=fate.id,
+        message=fate.mo,
         status=fate.status,
         part=fate.part,
         parts=fate.parts,

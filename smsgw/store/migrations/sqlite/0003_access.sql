@@ -7,6 +7,13 @@ alter table codes add column again_count integer not null default 0; -- how ofte
 
 create index codes_msisdn on codes (msisdn, id);
 
+-- The messages that asked for a code again and were answered with it: their answers belong to its trace.
+create table told_again (
+    code text not null,
+    mo text not null,
+    primary key (code, mo)
+) strict, without rowid;
+
 -- An answer has a number among all that its message causes; no more than the service allows can exist.
 alter table mts add column reply integer;
 alter table mts add column max_replies integer check (reply is null or reply between 1 and max_replies);
