@@ -88,7 +88,7 @@ class Desk:
         known = self._answered.get((asked.caller, asked.key)) if asked else None
         if asked is None or known is None:
             return None
-        if known.fingerprint != asked.fingerprint:
+        if known.fingerprint not in asked.fingerprints:
             return Redemption(id="", service=visit.service, outcome=Outcome.INVALID, state="", at_ms=self._now_ms)
         return msgspec.json.decode(known.answer, type=Redemption)
 
@@ -240,7 +240,7 @@ class Desk:
             row = Answered(
                 caller=asked.caller,
                 key=asked.key,
-                fingerprint=asked.fingerprint,
+                fingerprint=asked.fingerprints[0],
                 answer=msgspec.json.encode(redemption).decode(),
                 at_ms=self._now_ms,
             )

@@ -5,16 +5,9 @@ from typing import Literal
 from msgspec import Struct
 
 from smsgw.domain.codes import Outcome
+from smsgw.flows.idempotency import Idempotency
 
 Channel = Literal["redirect", "api", "plain"]
-
-
-class Idempotency(Struct, frozen=True, kw_only=True):
-    """What makes a request safe to repeat."""
-
-    caller: str  # the API key's id
-    key: str  # the caller's own
-    fingerprint: str  # of the request: the same key with another request is a mistake
 
 
 class Visit(Struct, frozen=True, kw_only=True):

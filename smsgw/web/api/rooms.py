@@ -54,7 +54,7 @@ class Api:
             self._gate, desks.verifier, catalog, patience_s=patience_s, body_timeout_s=settings.body_timeout_s
         )
         self.operations: list[Operation] = [
-            *Checks(desks.verifier, patience_s).operations(),
+            *Checks(ports, desks.verifier, patience_s).operations(),
             *Redemptions(ports).operations(),
             *ReturnTokens(ports).operations(),
             *CodeRoom(ports, catalog, desks.send).operations(),

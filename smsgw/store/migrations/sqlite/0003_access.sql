@@ -53,7 +53,7 @@ create index handles_expires on handles (expires_ms);
 
 -- Answers to requests that carry an Idempotency-Key.
 create table idempotency (
-    caller text not null,                -- the API key's id
+    caller text not null,                -- the service, and live or test
     key text not null,
     fingerprint text not null,           -- of the request
     answer text not null,                -- JSON
