@@ -14,6 +14,7 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.trace import LAST
 from smsgw.kit.clock import rfc3339
 from smsgw.store.codes import Stored
+from smsgw.web.api import repeats
 from smsgw.web.api.gate import service_of
 from smsgw.web.api.operations import Before, Call, Caller, Count, Moment, Operation, ServiceName
 from smsgw.web.api.problem import Fault
@@ -123,12 +124,23 @@ class CodeRoom:
                 path="/v1/codes/{id}/extend",
                 name="extendCode",
                 summary="Extend a code",
-                text="Moves the code's own limits. Every such request adds to them: when in doubt, look before again.",
+                text=(
+                    "Moves the code's own limits; every new request adds to them. Send an `Idempotency-Key` of your "
+                    "own with it: the same request with the same key adds once, and shows the code as it is now."
+                ),
                 scope="codes:write",
                 handler=self.extend,
                 takes=Extend,
                 gives=Code,
-                problems=("not_found", "revoked", "no_such_limit", "too_much", "changed_meanwhile"),
+                idempotent=True,
+                problems=(
+                    "not_found",
+                    "revoked",
+                    "no_such_limit",
+                    "too_much",
+                    "changed_meanwhile",
+                    *repeats.PROBLEMS,
+                ),
             ),
             Operation(
                 method="POST",
@@ -137,12 +149,21 @@ class CodeRoom:
                 summary="Replace a code",
                 text=(
                     "Revokes the code, makes a new one under the same conditions, and sends it to the phone that "
-                    "bought it. Its time and uses begin anew."
+                    "bought it. Its time and uses begin anew. Send an `Idempotency-Key` of your own with it: the same "
+                    "request with the same key makes one code, and sends it once."
                 ),
                 scope="codes:write",
                 handler=self.reissue,
                 gives=Reissued,
-                problems=("not_found", "revoked", "service_gone", "link_gone", "not_answerable"),
+                idempotent=True,
+                problems=(
+                    "not_found",
+                    "revoked",
+                    "service_gone",
+                    "link_gone",
+                    "not_answerable",
+                    *repeats.PROBLEMS,
+                ),
             ),
         ]
 
@@ -168,13 +189,15 @@ class CodeRoom:
         body: Extend = call.body
         stored = await self._own(call)
         extension = Extension(ms=body.seconds * 1000, uses=body.uses)
-        await amend.extend(self._ports, stored.id, extension, call.caller.key.id)
+        asked = repeats.asked(self._ports, call, stored.service)
+        await amend.extend(self._ports, stored.id, extension, call.caller.key.id, asked)
         return await self._now(stored.id)
 
     async def reissue(self, call: Call) -> Reissued:
         """Replace it."""
         stored = await self._own(call)
-        code, messages = await amend.reissue(self._ports, self._catalog, stored.id, call.caller.key.id)
+        asked = repeats.asked(self._ports, call, stored.service)
+        code, messages = await amend.reissue(self._ports, self._catalog, stored.id, call.caller.key.id, asked)
         self._send(messages)
         return Reissued(code=await self._now(code), replaces=stored.id)
 

@@ -8,11 +8,12 @@ import pytest
 
 from smsgw.flows import amend, trace
 from smsgw.flows.amend import Extension, Refused
+from smsgw.flows.idempotency import Idempotency
 from smsgw.store import mts, receipts
 from smsgw.store.mts import Settled
-from tests.flows.world import PHONE, SECOND, changed, narrow
+from tests.flows.world import PHONE, SECOND, changed, narrow, world
 from tests.servers.engines import Engine
-from tests.store.look import select
+from tests.store.look import change, select
 from tests.store.rows import receipt
 from tests.web.api.merchant import SOLD, VISITOR, Merchant, merchant, problem, told
 
@@ -183,7 +184,7 @@ async def test_an_extension_moves_the_code_s_own_limits(engine: Engine) -> None:
         here.one.clock.advance(3_600 * SECOND)
         assert (await here.verify(code))["outcome"] == "expired"
         body = {"seconds": 60, "uses": 2}
-        found = told(await here.ask("POST", f"/v1/codes/{name}/extend", json=body))
+        found = told(await here.change(name, "extend", **body))
         assert (found["status"], found["uses_left"], found["policy"]["valid_for_s"]) == ("live", 5, 3_660)
         assert (await here.verify(code))["outcome"] == "success"
         assert await changes(here, name) == [("code.extended", here.key)]
@@ -204,10 +205,10 @@ async def test_an_extension_that_cannot_be(sqlite: Engine, body: dict[str, int],
     async with merchant(sqlite, services={"sun": changed(SOLD, valid_for_s=0)}) as here:
         await here.here.code()
         [name] = await names(here)
-        assert problem(await here.ask("POST", f"/v1/codes/{name}/extend", json=body)) == (status, code)
+        assert problem(await here.change(name, "extend", **body)) == (status, code)
         await here.ask("POST", f"/v1/codes/{name}/revoke")
         if status == 409:
-            assert problem(await here.ask("POST", f"/v1/codes/{name}/extend", json=body)) == (409, "revoked")
+            assert problem(await here.change(name, "extend", **body)) == (409, "revoked")
 
 
 async def test_no_code_lives_for_ever(engine: Engine) -> None:
@@ -225,7 +226,7 @@ async def test_extensions_at_once_all_count(engine: Engine) -> None:
         await here.here.code()
         [name] = await names(here)
         body = {"uses": 1}
-        answers = await asyncio.gather(*(here.ask("POST", f"/v1/codes/{name}/extend", json=body) for _ in range(4)))
+        answers = await asyncio.gather(*(here.change(name, "extend", **body) for _ in range(4)))
         done = [answer for answer in answers if answer.status == 200]
         assert (await get(here, f"/v1/codes/{name}"))["code"]["uses_left"] == 3 + len(done)
 
@@ -236,7 +237,7 @@ async def test_a_new_code_takes_the_place_of_the_old_one(engine: Engine) -> None
         await here.redeem(old)
         [name] = await names(here)
         here.one.sent.clear()
-        found = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))
+        found = told(await here.change(name, "reissue"))
         new = (await here.one.codes())[-1]
         assert (found["replaces"], found["code"]["uses_left"], found["code"]["msisdn"]) == (name, 3, PHONE)
         assert (await here.verify(old))["outcome"] == "invalid"
@@ -251,15 +252,15 @@ async def test_a_new_code_takes_the_place_of_the_old_one(engine: Engine) -> None
         traced = await get(here, f"/v1/codes/{found['code']['id']}")
         assert [one["id"] for one in traced["replies"]] == [message.row.id]
         assert [one["action"] for one in traced["changes"]] == ["code.replaces"]
-        assert problem(await here.ask("POST", f"/v1/codes/{name}/reissue")) == (409, "revoked"), "once"
-        assert (await here.ask("POST", f"/v1/codes/{found['code']['id']}/reissue")).status == 200, "and so on"
+        assert problem(await here.change(name, "reissue")) == (409, "revoked"), "once"
+        assert (await here.change(found["code"]["id"], "reissue")).status == 200, "and so on"
 
 
 async def test_codes_made_anew_at_once_are_one(engine: Engine) -> None:
     async with merchant(engine) as here:
         await here.here.code()
         [name] = await names(here)
-        answers = await asyncio.gather(*(here.ask("POST", f"/v1/codes/{name}/reissue") for _ in range(4)))
+        answers = await asyncio.gather(*(here.change(name, "reissue") for _ in range(4)))
         assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
         assert len(await names(here)) == 2
 
@@ -269,7 +270,7 @@ async def test_a_service_that_has_changed_still_gives_the_old_conditions(engine:
         await here.here.code()
         [name] = await names(here)
         await amend.extend(here.one.ports, name, Extension(uses=4), "x")
-        found = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))
+        found = told(await here.change(name, "reissue"))
         assert found["code"]["policy"]["uses"] == 7
 
 
@@ -279,9 +280,80 @@ async def test_a_new_code_is_never_somebody_else_s(sqlite: Engine, monkeypatch: 
         await here.here.code()
         [name] = await names(here)
         for _ in range(40):
-            name = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))["code"]["id"]
+            name = told(await here.change(name, "reissue"))["code"]["id"]
             here.one.clock.advance(SECOND)
         assert len(set(await here.one.codes())) == 41
+
+
+# --- changes that are asked for twice -------------------------------------------------------------------------------
+
+
+async def test_the_same_extension_with_the_same_key_adds_once(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        first = told(await here.change(name, "extend", "one", uses=2))
+        assert told(await here.change(name, "extend", "one", uses=2)) == first
+        assert problem(await here.change(name, "extend", "one", uses=3)) == (422, "idempotency_key_reused")
+        assert problem(await here.change(name, "reissue", "one")) == (422, "idempotency_key_reused")
+        assert (first["uses_left"], await changes(here, name)) == (5, [("code.extended", here.key)])
+
+
+async def test_the_same_request_for_a_new_code_makes_one_and_sends_it_once(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        here.one.sent.clear()
+        first = told(await here.change(name, "reissue", "one"))
+        following = await here.with_key()
+        here.one.clock.advance(SECOND + 1)
+        for again in (here, following):
+            assert told(await again.change(name, "reissue", "one")) == first
+        assert (len(await names(here)), len(here.one.sent), await here.one.count("mts")) == (2, 1, 2)
+        assert problem(await here.change(first["code"]["id"], "reissue", "one")) == (422, "idempotency_key_reused")
+
+
+async def test_what_could_not_be_done_may_be_tried_again_with_its_key(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        await change(engine, "update codes set revoked_ms = 1")
+        assert problem(await here.change(name, "reissue", "one")) == (409, "revoked")
+        await change(engine, "update codes set revoked_ms = null")
+        assert (await here.change(name, "reissue", "one")).status == 200
+
+
+@pytest.mark.parametrize(("action", "body"), [("extend", {"uses": 1}), ("reissue", None)])
+async def test_a_change_that_must_not_happen_twice_wants_a_key(sqlite: Engine, action: str, body: Any) -> None:
+    async with merchant(sqlite) as here:
+        await here.here.code()
+        [name] = await names(here)
+        answer = await here.ask("POST", f"/v1/codes/{name}/{action}", json=body)
+        assert problem(answer) == (400, "idempotency_key_missing")
+        assert problem(await here.change(name, action, "ключ", **(body or {}))) == (400, "idempotency_key_invalid")
+        assert await changes(here, name) == []
+
+
+@pytest.mark.parametrize(("action", "body"), [("extend", {"uses": 1}), ("reissue", {})])
+async def test_one_key_at_once_changes_once(engine: Engine, action: str, body: dict[str, int]) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        answers = await asyncio.gather(*(here.change(name, action, "one", **body) for _ in range(8)))
+        assert all(told(one) == told(answers[0]) for one in answers)
+        assert len(await changes(here, name)) == 1
+
+
+async def test_two_nodes_that_are_asked_with_one_key_make_one_code(postgres: Engine) -> None:
+    async with world(postgres, node="left") as left, world(postgres, node="right", seed=2) as right:
+        await left.sms()
+        [(name,)] = await left.rows("codes", "id")
+        asked = Idempotency(caller="sun/live", key="one", fingerprints=["f"])
+        jobs = [amend.reissue(one.ports, one.catalog, name, "x", asked) for one in (left, right) * 4]
+        done = await asyncio.gather(*jobs)
+        assert len({code for code, _ in done}) == 1
+        assert sum(len(messages) for _, messages in done) == 1
+        assert await left.count("codes") == 2
 
 
 async def test_to_reveal_is_written_down_first(engine: Engine) -> None:
