@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from smsgw.domain import codes
 from smsgw.errors import SmsgwError, StoreConflict
 from smsgw.flows import access, idempotency
-from smsgw.flows.access import Purchase
+from smsgw.flows.access import DAY_MS, Purchase
 from smsgw.flows.audit import entry
 from smsgw.flows.idempotency import Idempotency
 from smsgw.flows.outgoing import Answerable, Outgoing
@@ -30,11 +30,13 @@ class Refused(SmsgwError):  # noqa: N818 - named after the answer
     Args:
         reason: one word for programs.
         message: one sentence.
+        wait_ms: when it may be tried again; 0: that would change nothing.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, wait_ms: int = 0) -> None:
         super().__init__(message)
         self.reason = reason
+        self.wait_ms = wait_ms
 
 
 class Extension(Struct, frozen=True, kw_only=True):
@@ -136,7 +138,8 @@ async def reissue(
         The new code's id, and its messages, which have been committed and may be sent.
 
     Raises:
-        Refused: it is revoked already, or its service, its operator or the phone is not there to be answered.
+        Refused: it is revoked already, or its service, its operator or the phone is not there to be answered, or what
+            was bought has been made anew too often today.
         IdempotencyMismatch: the Idempotency-Key came with another request.
     """
 
@@ -148,6 +151,7 @@ async def reissue(
             return before, []
         stored = await _live(transaction, code)
         purchase = await _purchase(catalog, transaction, stored, new)
+        await _count(transaction, stored.mo, purchase.service.settings.reissues_per_day, now_ms)
         [issued] = await access.issue(ports, transaction, [access.prepare(ports, purchase, now_ms)], now_ms)
         if not await store.revoke(transaction, code, now_ms):
             raise Refused("revoked", "this code has just been revoked by somebody else")
@@ -173,6 +177,16 @@ async def _live(transaction: Transaction, code: str) -> Stored:
     if stored is None or stored.revoked_ms is not None:
         raise Refused("revoked", "this code is revoked")
     return stored
+
+
+async def _count(transaction: Transaction, mo: str, most: int, now_ms: int) -> None:
+    """Count one more new code for the message that bought the first.
+
+    Its answers are limited by `max_replies`; without a limit of their own, new codes would get round that.
+    """
+    if not await store.reissue(transaction, mo, now_ms // DAY_MS, most):
+        sentence = f"reissues_per_day allows {most} a day (UTC) for what one SMS bought, and today there were so many"
+        raise Refused("too_many_reissues", sentence, DAY_MS - now_ms % DAY_MS)
 
 
 async def _purchase(catalog: Catalog, transaction: Transaction, stored: Stored, new: str) -> Purchase:

@@ -170,6 +170,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_replies: Annotated[int, Meta(ge=1, le=10)] = 3  # SMS that one message may cause; each part of a long one counts
     again_keywords: Annotated[list[str], Meta(max_length=50)] = []  # free: sends the latest code of that phone again
     again_per_day: Annotated[int, Meta(ge=1, le=100)] = 5  # for one phone
+    reissues_per_day: Annotated[int, Meta(ge=1, le=100)] = 3  # new codes, each with its SMS, for one that was bought
     reply_valid_s: Seconds = 86_400.0  # how long we go on trying to hand the answer to the operator
     time_zone: str = "UTC"
     language: Literal["en", "bg", "uk", "ru"] = "en"  # of the words in {valid_until}

@@ -211,3 +211,13 @@ async def use(transaction: Transaction, rows: Sequence[Use]) -> None:
     """Count uses."""
     if rows:
         await transaction.executemany("codes.use", rows)
+
+
+async def reissue(transaction: Transaction, mo: str, day: int, most: int) -> bool:
+    """Count that what a message bought is made anew; False when it was, ``most`` times (at least 1), in this day."""
+    return bool(await transaction.execute("codes.reissue", mo=mo, day=day, most=most))
+
+
+async def forget_reissues(transaction: Transaction, before_day: int) -> None:
+    """Forget the counts of days that count no more."""
+    await transaction.execute("codes.forget_reissues", before_day=before_day)

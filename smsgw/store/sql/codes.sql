@@ -43,3 +43,12 @@ update codes set revoked_ms = :now_ms where id = :id and revoked_ms is null;
 -- name: amend!
 -- A code's own conditions change, if they are still the ones that the decision has seen.
 update codes set policy = :policy where id = :id and policy = :before and revoked_ms is null;
+
+-- name: reissue!
+-- A code that this message bought is made anew, if that was not done too often in this day.
+insert into reissues (mo, day, count) values (:mo, :day, 1)
+on conflict (mo, day) do update set count = reissues.count + 1 where reissues.count < :most;
+
+-- name: forget_reissues!
+-- Days that count no more.
+delete from reissues where day < :before_day;

@@ -150,7 +150,8 @@ class CodeRoom:
                 text=(
                     "Revokes the code, makes a new one under the same conditions, and sends it to the phone that "
                     "bought it. Its time and uses begin anew. Send an `Idempotency-Key` of your own with it: the same "
-                    "request with the same key makes one code, and sends it once."
+                    "request with the same key makes one code, and sends it once. What one SMS bought is made anew "
+                    "at most `reissues_per_day` times in a day (UTC; a setting of the service), its successors counted."
                 ),
                 scope="codes:write",
                 handler=self.reissue,
@@ -162,6 +163,7 @@ class CodeRoom:
                     "service_gone",
                     "link_gone",
                     "not_answerable",
+                    "too_many_reissues",
                     *repeats.PROBLEMS,
                 ),
             ),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from smsgw.flows import amend, trace
+from smsgw.flows.access import DAY_MS
 from smsgw.flows.amend import Extension, Refused
 from smsgw.flows.idempotency import Idempotency
 from smsgw.store import mts, receipts
@@ -280,9 +281,66 @@ async def test_a_new_code_is_never_somebody_else_s(sqlite: Engine, monkeypatch: 
         await here.here.code()
         [name] = await names(here)
         for _ in range(40):
+            await change(sqlite, "delete from reissues")
             name = told(await here.change(name, "reissue"))["code"]["id"]
             here.one.clock.advance(SECOND)
         assert len(set(await here.one.codes())) == 41
+
+
+# --- a phone is not written to without end --------------------------------------------------------------------------
+
+
+async def test_what_one_message_bought_is_made_anew_a_few_times_a_day_its_successors_counted(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        await here.here.code()
+        first, other = await names(here)
+        name = first
+        for _ in range(3):
+            name = told(await here.change(name, "reissue"))["code"]["id"]
+        here.one.sent.clear()
+        answer = await here.change(name, "reissue")
+        assert problem(answer) == (429, "too_many_reissues")
+        assert "allows 3 a day" in answer.text
+        now_ms = here.one.clock.now_ms()
+        assert answer.headers["Retry-After"] == str(-(-(DAY_MS - now_ms % DAY_MS) // 1000))
+        assert (here.one.sent, (await here.verify(first))["outcome"]) == ([], "invalid")
+        assert (await get(here, f"/v1/codes/{name}"))["code"]["status"] == "live", "it is not revoked either"
+        assert (await here.change(other, "reissue")).status == 200, "another purchase"
+        here.one.clock.advance(DAY_MS - now_ms % DAY_MS)
+        assert (await here.change(name, "reissue")).status == 200, "another day"
+
+
+async def test_the_service_says_how_often_and_what_was_refused_counts_not(engine: Engine) -> None:
+    async with merchant(engine, services={"sun": changed(SOLD, reissues_per_day=1)}) as here:
+        await here.here.code()
+        [name] = await names(here)
+        await change(engine, "update codes set revoked_ms = 1")
+        assert problem(await here.change(name, "reissue")) == (409, "revoked")
+        await change(engine, "update codes set revoked_ms = null")
+        new = told(await here.change(name, "reissue"))["code"]["id"]
+        assert problem(await here.change(new, "reissue")) == (429, "too_many_reissues")
+        with pytest.raises(Refused, match="allows 1 a day"):
+            await amend.reissue(here.one.ports, here.one.catalog, new, "cli:ada")
+
+
+async def test_two_nodes_that_make_codes_anew_at_once_keep_to_the_limit(postgres: Engine) -> None:
+    """Many codes of one purchase, as if each had been made anew from the one before: all of them at once."""
+    services = {"sun": changed(SOLD, reissues_per_day=5)}
+    async with (
+        world(postgres, node="left", services=services) as left,
+        world(postgres, node="right", seed=2, services=services) as right,
+    ):
+        for _ in range(12):
+            await left.sms()
+        await change(postgres, "update codes set mo = (select min(id) from mos)")
+        found = [name for (name,) in await left.rows("codes", "id")]
+        nodes = [left, right] * 6
+        jobs = [amend.reissue(one.ports, one.catalog, name, "x") for one, name in zip(nodes, found, strict=True)]
+        done = await asyncio.gather(*jobs, return_exceptions=True)
+        assert sum(isinstance(one, tuple) for one in done) == 5
+        assert {one.reason for one in done if isinstance(one, Refused)} == {"too_many_reissues"}
+        assert len(await select(postgres, "select 1 as one from mts where mo is null")) == 5
 
 
 # --- changes that are asked for twice -------------------------------------------------------------------------------

@@ -14,6 +14,16 @@ create table told_again (
     primary key (code, mo)
 ) strict, without rowid;
 
+-- How often a bought code was made anew in a day, in all its successions: each time costs an SMS to the phone.
+create table reissues (
+    mo text not null,                    -- the message that bought the first one
+    day integer not null,                -- since 1970
+    count integer not null,
+    primary key (mo, day)
+) strict, without rowid;
+
+create index reissues_day on reissues (day);
+
 -- An answer has a number among all that its message causes; no more than the service allows can exist.
 alter table mts add column reply integer;
 alter table mts add column max_replies integer check (reply is null or reply between 1 and max_replies);
