@@ -23,7 +23,7 @@ from smsgw.store import attempts, codes as store, events as outbox, guesses, red
 from smsgw.store.attempts import Attempt, Recent
 from smsgw.store.codes import Found, Use
 from smsgw.store.database import Transaction
-from smsgw.store.guesses import FailuresRow, Key, VisitorRow
+from smsgw.store.guesses import FailuresRow, Key
 from smsgw.store.redemptions import Answered, Handle
 
 log = get_logger(__name__)
@@ -256,7 +256,7 @@ class Desk:
         hour = self._now_ms // HOUR_MS
         await guesses.remember(
             transaction,
-            [_visitor_row(key, self._changed[key]) for key in sorted(self._changed)],
+            [guesses.row_of(key, self._changed[key]) for key in sorted(self._changed)],
             [FailuresRow(service=name, hour=hour, failures=self._wrong[name]) for name in sorted(self._wrong)],
         )
 
@@ -286,15 +286,3 @@ def _key(visit: Visit) -> Key:
 
 def _redemption_id(one: Waiting) -> str:
     return f"red_{one.id.removeprefix('att_')}"
-
-
-def _visitor_row(key: Key, visitor: Visitor) -> VisitorRow:
-    service, name = key
-    return VisitorRow(
-        service=service,
-        visitor=name,
-        failures=visitor.failures,
-        since_ms=visitor.since_ms,
-        pauses=visitor.pauses,
-        until_ms=visitor.until_ms,
-    )

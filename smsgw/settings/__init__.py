@@ -73,8 +73,8 @@ class Answers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Guessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many wrong codes may be tried. Counted for each service, apart from all others."""
 
-    visitor_failures: Annotated[int, Meta(ge=1, le=1000)] = 5  # of one address, or IPv6 /64, before its first pause
-    visitor_window_s: Seconds = 600.0  # in which they count
+    visitor_failures: Annotated[int, Meta(ge=1, le=100)] = 5  # of one address, or IPv6 /64; the last costs a pause
+    visitor_window_s: Seconds = 600.0  # in which they count, wherever it begins
     first_pause_s: Seconds = 60.0  # every further failure doubles it
     longest_pause_s: Seconds = 3_600.0
     service_failures_per_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 100  # then: an alarm, and one failure pauses

@@ -77,14 +77,14 @@ create index idempotency_at on idempotency (at_ms);
 create table guess_visitors (
     service text not null,
     visitor text not null,               -- an IPv4 address or an IPv6 /64
-    failures integer not null,
-    since_ms integer not null,
+    failures text not null,              -- JSON: when the latest were, no more than may be made in a window
+    last_ms integer not null,             -- the latest of them
     pauses integer not null,
     until_ms integer not null,
     primary key (service, visitor)
 ) strict, without rowid;
 
-create index guess_visitors_since on guess_visitors (since_ms);
+create index guess_visitors_last on guess_visitors (last_ms);
 
 create table guess_services (
     service text not null,
