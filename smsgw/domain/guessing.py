@@ -14,7 +14,7 @@ until the day has moved on: that bounds what any number of addresses can try. No
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from smsgw.settings import Guessing
 
@@ -24,11 +24,13 @@ _MOST_DOUBLINGS = 20  # by then every pause is the longest
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
-    """What is remembered of a visitor who was wrong."""
+    """What is remembered of a visitor who was wrong, or has come in vain."""
 
     failures: tuple[int, ...] = ()  # when the latest were, those that may still count
     pauses: int = 0  # that have been imposed one after the other
     until_ms: int = 0  # end of the latest pause
+    kept: int = 0  # attempts that changed nothing and were stored, in the window that began at kept_ms
+    kept_ms: int = 0
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -72,10 +74,23 @@ def after_failure(limits: Guessing, visitor: Visitor, load: Load, now_ms: int) -
     pauses = visitor.pauses if now_ms < visitor.until_ms + window_ms else 0
     allowed = 1 if under_attack(limits, load) else limits.visitor_failures
     if len(failures) < allowed and not pauses:
-        return Visitor(failures=failures)
+        return structs.replace(visitor, failures=failures, pauses=0, until_ms=0)
     first_ms, longest_ms = int(limits.first_pause_s * 1000), int(limits.longest_pause_s * 1000)
     pause_ms = min(longest_ms, first_ms << min(pauses, _MOST_DOUBLINGS))
-    return Visitor(failures=failures, pauses=pauses + 1, until_ms=now_ms + pause_ms)
+    return structs.replace(visitor, failures=failures, pauses=pauses + 1, until_ms=now_ms + pause_ms)
+
+
+def after_nothing(limits: Guessing, visitor: Visitor, now_ms: int) -> Visitor | None:
+    """Return what is remembered of a visitor after one more attempt that changes nothing; None: it is not to be stored.
+
+    Whoever holds an expired code, or waits, is neither right nor wrong: reloading the page must lock nobody out, hence
+    it is no failure. But each attempt is a row: so many are stored in a window, and the others only answered.
+    """
+    if not visitor.kept_ms <= now_ms < visitor.kept_ms + int(limits.visitor_window_s * 1000):
+        return structs.replace(visitor, kept=1, kept_ms=now_ms)
+    if visitor.kept >= limits.visitor_attempts_kept:
+        return None
+    return structs.replace(visitor, kept=visitor.kept + 1)
 
 
 def under_attack(limits: Guessing, load: Load) -> bool:

@@ -78,8 +78,11 @@ class Desk:
         redemption = self._answer_before(one.visit)
         if redemption is None:
             redemption, reason = self._judge(one)
-            redemption = self._with_handle(redemption, one.visit)
-            self._record(one, redemption, reason)
+            if self._is_kept(one.visit, redemption, reason):
+                redemption = self._with_handle(redemption, one.visit)
+                self._record(one, redemption, reason)
+            elif redemption.outcome is Outcome.SUCCESS:
+                redemption = self._with_handle(redemption, one.visit)
         self.redemptions[one.id] = redemption
 
     def _answer_before(self, visit: Visit) -> Redemption | None:
@@ -214,6 +217,20 @@ class Desk:
         handle, row = returns.make_handle(redemption, settings, self._now_ms, self._ports.random_bytes)
         self._handles.append(row)
         return structs.replace(redemption, handle=handle)
+
+    def _is_kept(self, visit: Visit, redemption: Redemption, reason: str | None) -> bool:
+        """Whether an attempt is stored: all that change something are, and a few of each visitor's others."""
+        outcome = redemption.outcome
+        if outcome is Outcome.INVALID or (outcome is Outcome.SUCCESS and reason is None):
+            return True
+        if visit.idempotency is not None or not visit.known:
+            return True  # merchants' servers have keys, addresses and a rate
+        key = _key(visit)
+        after = guessing.after_nothing(self._limits, self._visitors.get(key, Visitor()), self._now_ms)
+        if after is None:
+            return False
+        self._visitors[key] = self._changed[key] = after
+        return True
 
     def _record(self, one: Waiting, redemption: Redemption, reason: str | None) -> None:
         visit = one.visit

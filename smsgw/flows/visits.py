@@ -16,6 +16,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     service: str
     typed: str  # as it came; hostile
     visitor: str  # address of the visitor
+    known: bool = True  # False: ``visitor`` is the server, or the API key, that asks for all its visitors
     state: str = ""  # the merchant's own; passed through
     channel: Channel = "redirect"
     uses: bool = True  # False: looks only

@@ -75,11 +75,18 @@ class Guessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     visitor_failures: Annotated[int, Meta(ge=1, le=100)] = 5  # of one address, or IPv6 /64; the last costs a pause
     visitor_window_s: Seconds = 600.0  # in which they count, wherever it begins
+    visitor_attempts_kept: Annotated[int, Meta(ge=1, le=10_000)] = 20  # in a window, of those that change nothing
     first_pause_s: Seconds = 60.0  # every further failure doubles it
     longest_pause_s: Seconds = 3_600.0
     service_failures_per_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 100  # then: an alarm, and one failure pauses
     service_failures_per_day: Annotated[int, Meta(ge=1, le=10_000_000)] = 1_000  # then: nothing is checked any more
     most_chance_per_year: Annotated[float, Meta(gt=0, le=1)] = 0.01  # of one lucky guess; above it a policy is refused
+
+
+class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long records are kept."""
+
+    attempts_days: Annotated[int, Meta(ge=7, le=36_600)] = 400  # attempts to use codes, and what was spent of them
 
 
 class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +112,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: Log = Log()
     answers: Answers = Answers()
     guessing: Guessing = Guessing()
+    retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
 
 

@@ -23,6 +23,8 @@ class VisitorRow(Struct, frozen=True, kw_only=True):
     last_ms: int
     pauses: int
     until_ms: int
+    kept: int
+    kept_ms: int
 
 
 class FailuresRow(Struct, frozen=True, kw_only=True):
@@ -43,8 +45,10 @@ async def visitors(transaction: Transaction, keys: Collection[Key]) -> dict[Key,
         visitors=sorted({visitor for _, visitor in keys}),
     )
     return {
-        (service, visitor): Visitor(failures=_times.decode(failures), pauses=pauses, until_ms=until_ms)
-        for service, visitor, failures, pauses, until_ms in rows
+        (service, visitor): Visitor(
+            failures=_times.decode(failures), pauses=pauses, until_ms=until_ms, kept=kept, kept_ms=kept_ms
+        )
+        for service, visitor, failures, pauses, until_ms, kept, kept_ms in rows
     }
 
 
@@ -58,6 +62,8 @@ def row_of(key: Key, visitor: Visitor) -> VisitorRow:
         last_ms=max(visitor.failures, default=0),
         pauses=visitor.pauses,
         until_ms=visitor.until_ms,
+        kept=visitor.kept,
+        kept_ms=visitor.kept_ms,
     )
 
 

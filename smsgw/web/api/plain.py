@@ -80,6 +80,7 @@ class Plain:
             service=service.name,
             typed=code,
             visitor=visitor(visitor_ip or None, key.id if key else address),
+            known=bool(visitor_ip),
             state=state,
             channel="plain",
             test=key.test if key else False,

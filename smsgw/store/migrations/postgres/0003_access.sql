@@ -82,6 +82,8 @@ create table guess_visitors (
     last_ms bigint not null,             -- the latest of them
     pauses integer not null,
     until_ms bigint not null,
+    kept integer not null,               -- attempts that changed nothing and were stored, since kept_ms
+    kept_ms bigint not null,
     primary key (service, visitor)
 );
 

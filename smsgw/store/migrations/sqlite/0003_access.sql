@@ -81,6 +81,8 @@ create table guess_visitors (
     last_ms integer not null,             -- the latest of them
     pauses integer not null,
     until_ms integer not null,
+    kept integer not null,               -- attempts that changed nothing and were stored, since kept_ms
+    kept_ms integer not null,
     primary key (service, visitor)
 ) strict, without rowid;
 
