@@ -11,7 +11,7 @@ from typing import Final
 
 from smsgw.errors import SettingsError, SmsgwError
 from smsgw.flows import sweep
-from smsgw.flows.apikeys import ApiKeys
+from smsgw.flows.apikeys import ApiKeys, remember_addresses
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.returns import Returns
 from smsgw.kit import vault
@@ -55,6 +55,7 @@ class Upkeep:
         self._read_key_file()
         await self._tell()
         await self.returns.refresh(self._catalog.services)
+        await remember_addresses(self._ports, self._catalog)
         await self.keys.refresh()
 
     async def run(self, look_again: Callable[[], None]) -> None:

@@ -91,7 +91,7 @@ class Checks:
                 handler=self.verify,
                 takes=VerifyRequest,
                 gives=Answer,
-                problems=("service_not_allowed",),
+                problems=("service_not_allowed", "service_gone"),
             ),
             Operation(
                 method="POST",
@@ -109,7 +109,7 @@ class Checks:
                 takes=RedeemRequest,
                 gives=Answer,
                 idempotent=True,
-                problems=("service_not_allowed", *repeats.PROBLEMS),
+                problems=("service_not_allowed", "service_gone", *repeats.PROBLEMS),
             ),
         ]
 

@@ -15,7 +15,7 @@ from smsgw.flows.trace import LAST
 from smsgw.kit.clock import rfc3339
 from smsgw.store.codes import Stored
 from smsgw.web.api import repeats
-from smsgw.web.api.gate import service_of
+from smsgw.web.api.gate import name_of
 from smsgw.web.api.operations import Before, Call, Caller, Count, Moment, Operation, ServiceName
 from smsgw.web.api.problem import Fault
 
@@ -172,7 +172,7 @@ class CodeRoom:
     async def find(self, call: Call) -> Codes:
         """Find them."""
         asked: Find = call.query
-        name = service_of(call.caller, asked.service).name
+        name = name_of(call.caller, asked.service)
         number = asked.msisdn.removeprefix("+")
         before, test = asked.before or LAST, call.caller.key.test
         rows = await trace.of_phone(self._ports, name, number, before, asked.limit + 1, test=test)
@@ -244,7 +244,7 @@ def code_of(stored: Stored, now_ms: int) -> Code:
 
 def is_visible(caller: Caller, stored: Stored) -> bool:
     """Whether a code is of a service of the caller's, and of the kind that the key is for."""
-    return stored.service in caller.services and stored.test == caller.key.test
+    return stored.service in caller.names and stored.test == caller.key.test
 
 
 def unknown() -> Fault:

@@ -57,10 +57,14 @@ class Gate:
         address = visitor_of(request, self._proxies)
         known = {name: self._catalog.services[name] for name in key.services if name in self._catalog.services}
         services = {name: service for name, service in known.items() if _allows(service, address)}
-        if not services:
+        former = {name for name in key.services if name not in known and self._was_allowed(name, address)}
+        if not services and not former:
             raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
         self.admit(key, scope)
-        return Caller(key=key, address=address, services=services)
+        return Caller(key=key, address=address, services=services, names=frozenset(former | services.keys()))
+
+    def _was_allowed(self, service: str, address: str) -> bool:
+        return is_within(address, networks(tuple(self._keys.former_addresses(service))))
 
     async def key_of(self, request: web.Request) -> ApiKey | None:
         """Return the key that a request brings; None when it brings none.
@@ -118,13 +122,25 @@ def service_of(caller: Caller, name: str) -> Service:
     """Return a service that a caller names.
 
     Raises:
+        Fault: it is not theirs, or not from here, or not sold any more.
+    """
+    service = caller.services.get(name_of(caller, name))
+    if service is None:
+        raise Fault("service_gone", "what there was of it can be found and traced; its codes open nothing any more")
+    return service
+
+
+def name_of(caller: Caller, name: str) -> str:
+    """Return the name of a service that a caller names, be it sold still or not.
+
+    Raises:
         Fault: it is not theirs, or not from here.
     """
     if name not in caller.key.services:
         raise Fault("service_not_allowed")
-    if name not in caller.services:
+    if name not in caller.names:
         raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
-    return caller.services[name]
+    return name
 
 
 def _allows(service: Service, address: str) -> bool:

@@ -106,6 +106,12 @@ create table api_keys (
     revoked_ms integer
 ) strict, without rowid;
 
+-- Services as they were last sold: who might ask about one may ask for its history when it is not sold any more.
+create table services (
+    name text not null primary key,
+    allowed_ips text not null            -- JSON list
+) strict, without rowid;
+
 -- Keys that a service shares with its merchant: to sign return tokens and webhooks.
 create table service_keys (
     id text not null primary key,
