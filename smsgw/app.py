@@ -116,7 +116,8 @@ class App:
         stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports, sold, configuration.main.guessing, webhooks.wake)
         stack.push_async_callback(verifier.close)
-        upkeep = Upkeep(ports, sold, configuration.main.guessing, self._key_file)
+        main = configuration.main
+        upkeep = Upkeep(ports, sold, main.guessing, self._key_file, main.retention)
         await upkeep.begin()
         self._returns = upkeep.returns
         desks = Desks(verifier=verifier, returns=upkeep.returns, ports=ports, keys=upkeep.keys, send=self._send)

@@ -151,11 +151,12 @@ def _show(found: Trace, now_ms: int) -> None:
     if origin is not None:
         when = rfc3339(origin.received_ms)
         say(f"bought by {origin.id}: {when} from {origin.source} to {origin.destination} on {origin.link}")
-    replies = table("reply", "part", "status", "tries", "made", "answered", "receipts")
+    replies = table("reply", "to", "part", "status", "tries", "made", "answered", "receipts")
     for reply in found.replies:
         fate = reply.fate
         replies.add_row(
             fate.id,
+            fate.mo or "-",
             f"{fate.part}/{fate.parts}",
             fate.status,
             str(fate.tries),

@@ -1,8 +1,10 @@
 """Wrong codes, counted: when a visitor must wait, and when a whole service does.
 
-A visitor (an IPv4 address, or an IPv6 network of 64 bits) may be wrong a few times in a window of time. From then on
-each failure costs a pause, and each pause is twice as long as the one before, up to a limit; while it lasts nothing
-that the visitor brings is looked at, right or wrong. A window without any failure after the pause forgives everything.
+A visitor (an IPv4 address, or an IPv6 network of 64 bits) may be wrong a few times in any window of time: the failure
+that completes the number within one window, wherever that begins, costs a pause. The window slides, hence the times of
+the latest failures are remembered, as many as may be made. From then on each failure costs a pause, and each pause is
+twice as long as the one before, up to a limit; while it lasts nothing that the visitor brings is looked at, right or
+wrong. A window without any failure after the pause forgives everything.
 
 A service counts the failures of all its visitors, by the hour. Above the hourly limit it is under attack: staff are
 told, and the first failure of a visitor already costs a pause. Above the daily limit no code of it is checked any more
@@ -12,7 +14,7 @@ until the day has moved on: that bounds what any number of addresses can try. No
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from smsgw.settings import Guessing
 
@@ -22,12 +24,13 @@ _MOST_DOUBLINGS = 20  # by then every pause is the longest
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
-    """What is remembered of a visitor who was wrong."""
+    """What is remembered of a visitor who was wrong, or has come in vain."""
 
-    failures: int = 0  # since the window began
-    since_ms: int = 0  # when it began
+    failures: tuple[int, ...] = ()  # when the latest were, those that may still count
     pauses: int = 0  # that have been imposed one after the other
     until_ms: int = 0  # end of the latest pause
+    kept: int = 0  # attempts that changed nothing and were stored, in the window that began at kept_ms
+    kept_ms: int = 0
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -66,15 +69,28 @@ def wait_ms(limits: Guessing, visitor: Visitor, load: Load, now_ms: int) -> int:
 def after_failure(limits: Guessing, visitor: Visitor, load: Load, now_ms: int) -> Visitor:
     """Return what is remembered of a visitor after one more wrong code."""
     window_ms = int(limits.visitor_window_s * 1000)
-    if now_ms >= max(visitor.since_ms, visitor.until_ms) + window_ms:
-        visitor = Visitor(since_ms=now_ms)
-    failures = visitor.failures + 1
+    counting = tuple(at_ms for at_ms in visitor.failures if at_ms > now_ms - window_ms)
+    failures = (*counting, now_ms)[-limits.visitor_failures :]
+    pauses = visitor.pauses if now_ms < visitor.until_ms + window_ms else 0
     allowed = 1 if under_attack(limits, load) else limits.visitor_failures
-    if failures < allowed and not visitor.pauses:
-        return Visitor(failures=failures, since_ms=visitor.since_ms)
+    if len(failures) < allowed and not pauses:
+        return structs.replace(visitor, failures=failures, pauses=0, until_ms=0)
     first_ms, longest_ms = int(limits.first_pause_s * 1000), int(limits.longest_pause_s * 1000)
-    pause_ms = min(longest_ms, first_ms << min(visitor.pauses, _MOST_DOUBLINGS))
-    return Visitor(failures=failures, since_ms=visitor.since_ms, pauses=visitor.pauses + 1, until_ms=now_ms + pause_ms)
+    pause_ms = min(longest_ms, first_ms << min(pauses, _MOST_DOUBLINGS))
+    return structs.replace(visitor, failures=failures, pauses=pauses + 1, until_ms=now_ms + pause_ms)
+
+
+def after_nothing(limits: Guessing, visitor: Visitor, now_ms: int) -> Visitor | None:
+    """Return what is remembered of a visitor after one more attempt that changes nothing; None: it is not to be stored.
+
+    Whoever holds an expired code, or waits, is neither right nor wrong: reloading the page must lock nobody out, hence
+    it is no failure. But each attempt is a row: so many are stored in a window, and the others only answered.
+    """
+    if not visitor.kept_ms <= now_ms < visitor.kept_ms + int(limits.visitor_window_s * 1000):
+        return structs.replace(visitor, kept=1, kept_ms=now_ms)
+    if visitor.kept >= limits.visitor_attempts_kept:
+        return None
+    return structs.replace(visitor, kept=visitor.kept + 1)
 
 
 def under_attack(limits: Guessing, load: Load) -> bool:

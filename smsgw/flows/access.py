@@ -14,7 +14,7 @@ from smsgw.flows import events
 from smsgw.flows.outgoing import Answerable, Outgoing, answer
 from smsgw.flows.ports import Ports
 from smsgw.store import codes as store, events as outbox
-from smsgw.store.codes import Again, CodeRow, Latest
+from smsgw.store.codes import Again, CodeRow, Latest, Telling
 from smsgw.store.database import Transaction
 
 DAY_MS = 86_400_000
@@ -127,6 +127,7 @@ async def tell_again(ports: Ports, transaction: Transaction, asks: Sequence[Ask]
     if not asks:
         return []
     told: list[Told] = []
+    tellings: list[Telling] = []
     counted: dict[str, Again] = {}
     today = now_ms // DAY_MS
     for ask in asks:
@@ -141,8 +142,9 @@ async def tell_again(ports: Ports, transaction: Transaction, asks: Sequence[Ask]
             told.append(Told(code=latest.id, answer=[]))
             continue
         counted[latest.id] = Again(id=latest.id, day=today, count=count + 1)
+        tellings.append(Telling(code=latest.id, mo=ask.to.mo))
         told.append(Told(code=latest.id, answer=_answer_again(ports, ask, latest, now_ms)))
-    await store.told_again(transaction, [counted[code] for code in sorted(counted)])
+    await store.told_again(transaction, [counted[code] for code in sorted(counted)], tellings)
     return told
 
 

@@ -1,5 +1,6 @@
 """What staff and merchants do to single codes: reveal, revoke, extend, make anew; each of it in the audit log."""
 
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -7,9 +8,10 @@ from msgspec import Struct, structs
 
 from smsgw.domain import codes
 from smsgw.errors import SmsgwError, StoreConflict
-from smsgw.flows import access
-from smsgw.flows.access import Issued, Purchase
+from smsgw.flows import access, idempotency
+from smsgw.flows.access import DAY_MS, Purchase
 from smsgw.flows.audit import entry
+from smsgw.flows.idempotency import Idempotency
 from smsgw.flows.outgoing import Answerable, Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.trace import REISSUED, REPLACES
@@ -28,11 +30,13 @@ class Refused(SmsgwError):  # noqa: N818 - named after the answer
     Args:
         reason: one word for programs.
         message: one sentence.
+        wait_ms: when it may be tried again; 0: that would change nothing.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, wait_ms: int = 0) -> None:
         super().__init__(message)
         self.reason = reason
+        self.wait_ms = wait_ms
 
 
 class Extension(Struct, frozen=True, kw_only=True):
@@ -67,25 +71,34 @@ async def revoke(ports: Ports, code: str, actor: str) -> bool:
     return await ports.database.transact(body)
 
 
-async def extend(ports: Ports, code: str, extension: Extension, actor: str) -> None:
+async def extend(ports: Ports, code: str, extension: Extension, actor: str, asked: Idempotency | None = None) -> None:
     """Let a code live longer, or be used more often: its own conditions change, nobody else's.
+
+    Args:
+        ports: the world.
+        code: its id.
+        extension: by how much.
+        actor: for the audit log.
+        asked: the same request again changes nothing.
 
     Raises:
         Refused: it is revoked, or has no such limit.
+        IdempotencyMismatch: the Idempotency-Key came with another request.
     """
 
-    async def body(transaction: Transaction) -> bool:
+    async def body(transaction: Transaction) -> None:
+        if await idempotency.claim(transaction, asked, code, ports.clock.now_ms()) is not None:
+            return
         stored = await _live(transaction, code)
         policy = extended(stored.code.policy, extension)
-        done = await store.amend(transaction, code, stored.policy, msgspec.json.encode(policy).decode())
-        if done:
-            detail = {"seconds": extension.ms // 1000, "uses": extension.uses}
-            await audit.record(transaction, [entry(ports, actor, "code.extended", code, detail)])
-        return done
+        if not await store.amend(transaction, code, stored.policy, msgspec.json.encode(policy).decode()):
+            raise StoreConflict("somebody else has just changed this code")
+        detail = {"seconds": extension.ms // 1000, "uses": extension.uses}
+        await audit.record(transaction, [entry(ports, actor, "code.extended", code, detail)])
 
     for _ in range(_TRIES):
-        if await ports.database.transact(body):
-            return
+        with suppress(StoreConflict):
+            return await ports.database.transact(body)
     raise Refused("changed_meanwhile", "others keep changing this code; try again")
 
 
@@ -109,20 +122,36 @@ def extended(policy: codes.Policy, extension: Extension) -> codes.Policy:
     return longer
 
 
-async def reissue(ports: Ports, catalog: Catalog, code: str, actor: str) -> tuple[str, list[Outgoing]]:
+async def reissue(
+    ports: Ports, catalog: Catalog, code: str, actor: str, asked: Idempotency | None = None
+) -> tuple[str, list[Outgoing]]:
     """Revoke a code, and make a new one under the same conditions that is sent to the same phone.
+
+    Args:
+        ports: the world.
+        catalog: services and links.
+        code: its id.
+        actor: for the audit log.
+        asked: the same request again makes nothing, and sends nothing.
 
     Returns:
         The new code's id, and its messages, which have been committed and may be sent.
 
     Raises:
-        Refused: it is revoked already, or its service, its operator or the phone is not there to be answered.
+        Refused: it is revoked already, or its service, its operator or the phone is not there to be answered, or what
+            was bought has been made anew too often today.
+        IdempotencyMismatch: the Idempotency-Key came with another request.
     """
 
-    async def body(transaction: Transaction) -> Issued:
+    async def body(transaction: Transaction) -> tuple[str, list[Outgoing]]:
         now_ms = ports.clock.now_ms()
+        new = ports.ids.new("code")
+        before = await idempotency.claim(transaction, asked, new, now_ms)
+        if before is not None:
+            return before, []
         stored = await _live(transaction, code)
-        purchase = await _purchase(ports, catalog, transaction, stored)
+        purchase = await _purchase(catalog, transaction, stored, new)
+        await _count(transaction, stored.mo, purchase.service.settings.reissues_per_day, now_ms)
         [issued] = await access.issue(ports, transaction, [access.prepare(ports, purchase, now_ms)], now_ms)
         if not await store.revoke(transaction, code, now_ms):
             raise Refused("revoked", "this code has just been revoked by somebody else")
@@ -131,17 +160,16 @@ async def reissue(ports: Ports, catalog: Catalog, code: str, actor: str) -> tupl
         await mts.insert(transaction, [one.row for one in answer])
         messages = [one.row.id for one in answer]
         entries = [
-            entry(ports, actor, REISSUED, code, {"code": issued.code.id}),
-            entry(ports, actor, REPLACES, issued.code.id, {"code": code, "messages": messages}),
+            entry(ports, actor, REISSUED, code, {"code": new}),
+            entry(ports, actor, REPLACES, new, {"code": code, "messages": messages}),
         ]
         await audit.record(transaction, entries)
-        return structs.replace(issued, answer=answer)
+        return new, answer
 
     try:
-        issued = await ports.database.transact(body)
-    except StoreConflict:  # another node has made the same code at the same moment
-        issued = await ports.database.transact(body)
-    return issued.code.id, issued.answer
+        return await ports.database.transact(body)
+    except StoreConflict:  # another node has made the same code at the same moment, or answered the same request
+        return await ports.database.transact(body)
 
 
 async def _live(transaction: Transaction, code: str) -> Stored:
@@ -151,7 +179,17 @@ async def _live(transaction: Transaction, code: str) -> Stored:
     return stored
 
 
-async def _purchase(ports: Ports, catalog: Catalog, transaction: Transaction, stored: Stored) -> Purchase:
+async def _count(transaction: Transaction, mo: str, most: int, now_ms: int) -> None:
+    """Count one more new code for the message that bought the first.
+
+    Its answers are limited by `max_replies`; without a limit of their own, new codes would get round that.
+    """
+    if not await store.reissue(transaction, mo, now_ms // DAY_MS, most):
+        sentence = f"reissues_per_day allows {most} a day (UTC) for what one SMS bought, and today there were so many"
+        raise Refused("too_many_reissues", sentence, DAY_MS - now_ms % DAY_MS)
+
+
+async def _purchase(catalog: Catalog, transaction: Transaction, stored: Stored, new: str) -> Purchase:
     """Return what buys the new code: what bought the old one, under the conditions that it has now."""
     service = catalog.services.get(stored.service)
     if service is None:
@@ -176,7 +214,7 @@ async def _purchase(ports: Ports, catalog: Catalog, transaction: Transaction, st
             registered=bool(first.registered),
         ),
         test=stored.test,
-        code=ports.ids.new("code"),
+        code=new,
     )
 
 

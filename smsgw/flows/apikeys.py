@@ -6,7 +6,7 @@ A key reads ``smsgw_live_<id>_<secret>``; its id is public, its secret has 160 r
 import asyncio
 import hmac
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from smsgw.errors import SmsgwError
 from smsgw.flows.audit import entry
-from smsgw.flows.ports import Ports
+from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.ids import base32
-from smsgw.store import api_keys, audit
+from smsgw.store import api_keys, audit, services
 from smsgw.store.api_keys import ApiKey, Scope
 from smsgw.store.database import Transaction
 
@@ -89,12 +89,20 @@ async def revoke(ports: Ports, key: str, actor: str) -> bool:
     return await ports.database.transact(body)
 
 
+async def remember_addresses(ports: Ports, catalog: Catalog) -> None:
+    """Keep which addresses may ask about each service, for the time when it is not sold any more."""
+    allowed = {name: service.settings.allowed_ips for name, service in catalog.services.items()}
+    async with ports.database.write() as transaction:
+        await services.remember(transaction, allowed)
+
+
 class ApiKeys:
-    """The keys that are in use, as last read: at most a few seconds ago."""
+    """The keys that are in use, as last read: at most a few seconds ago; and the addresses of services."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._keys: Mapping[str, ApiKey] = {}
+        self._addresses: Mapping[str, list[str]] = {}
         self._read_ms: int | None = None  # monotonic
         self._reading = asyncio.Lock()
 
@@ -103,6 +111,7 @@ class ApiKeys:
         began_ms = self._ports.clock.monotonic_ms()
         async with self._ports.database.read() as reader:
             rows = await api_keys.every(reader)
+            self._addresses = await services.every(reader)
         self._keys = {key.id: key for key in rows if key.revoked_ms is None}
         self._read_ms = began_ms
 
@@ -121,6 +130,10 @@ class ApiKeys:
         if key is None or not hmac.compare_digest(key.hash, _hash(token)):
             return None
         return key
+
+    def former_addresses(self, service: str) -> Sequence[str]:
+        """Return the addresses and networks that were allowed to ask about a service when it was last sold."""
+        return self._addresses.get(service, ())
 
     async def _read_again(self, older_than_ms: int) -> None:
         """Read the keys if that was longer ago; of those who come at once, one does it."""

@@ -23,7 +23,7 @@ from smsgw.store import attempts, codes as store, events as outbox, guesses, red
 from smsgw.store.attempts import Attempt, Recent
 from smsgw.store.codes import Found, Use
 from smsgw.store.database import Transaction
-from smsgw.store.guesses import FailuresRow, Key, VisitorRow
+from smsgw.store.guesses import FailuresRow, Key
 from smsgw.store.redemptions import Answered, Handle
 
 log = get_logger(__name__)
@@ -78,8 +78,11 @@ class Desk:
         redemption = self._answer_before(one.visit)
         if redemption is None:
             redemption, reason = self._judge(one)
-            redemption = self._with_handle(redemption, one.visit)
-            self._record(one, redemption, reason)
+            if self._is_kept(one.visit, redemption, reason):
+                redemption = self._with_handle(redemption, one.visit)
+                self._record(one, redemption, reason)
+            elif redemption.outcome is Outcome.SUCCESS:
+                redemption = self._with_handle(redemption, one.visit)
         self.redemptions[one.id] = redemption
 
     def _answer_before(self, visit: Visit) -> Redemption | None:
@@ -88,7 +91,7 @@ class Desk:
         known = self._answered.get((asked.caller, asked.key)) if asked else None
         if asked is None or known is None:
             return None
-        if known.fingerprint != asked.fingerprint:
+        if known.fingerprint not in asked.fingerprints:
             return Redemption(id="", service=visit.service, outcome=Outcome.INVALID, state="", at_ms=self._now_ms)
         return msgspec.json.decode(known.answer, type=Redemption)
 
@@ -215,6 +218,20 @@ class Desk:
         self._handles.append(row)
         return structs.replace(redemption, handle=handle)
 
+    def _is_kept(self, visit: Visit, redemption: Redemption, reason: str | None) -> bool:
+        """Whether an attempt is stored: all that change something are, and a few of each visitor's others."""
+        outcome = redemption.outcome
+        if outcome is Outcome.INVALID or (outcome is Outcome.SUCCESS and reason is None):
+            return True
+        if visit.idempotency is not None or not visit.known:
+            return True  # merchants' servers have keys, addresses and a rate
+        key = _key(visit)
+        after = guessing.after_nothing(self._limits, self._visitors.get(key, Visitor()), self._now_ms)
+        if after is None:
+            return False
+        self._visitors[key] = self._changed[key] = after
+        return True
+
     def _record(self, one: Waiting, redemption: Redemption, reason: str | None) -> None:
         visit = one.visit
         _, found = self._find(one)
@@ -240,7 +257,7 @@ class Desk:
             row = Answered(
                 caller=asked.caller,
                 key=asked.key,
-                fingerprint=asked.fingerprint,
+                fingerprint=asked.fingerprints[0],
                 answer=msgspec.json.encode(redemption).decode(),
                 at_ms=self._now_ms,
             )
@@ -256,7 +273,7 @@ class Desk:
         hour = self._now_ms // HOUR_MS
         await guesses.remember(
             transaction,
-            [_visitor_row(key, self._changed[key]) for key in sorted(self._changed)],
+            [guesses.row_of(key, self._changed[key]) for key in sorted(self._changed)],
             [FailuresRow(service=name, hour=hour, failures=self._wrong[name]) for name in sorted(self._wrong)],
         )
 
@@ -286,15 +303,3 @@ def _key(visit: Visit) -> Key:
 
 def _redemption_id(one: Waiting) -> str:
     return f"red_{one.id.removeprefix('att_')}"
-
-
-def _visitor_row(key: Key, visitor: Visitor) -> VisitorRow:
-    service, name = key
-    return VisitorRow(
-        service=service,
-        visitor=name,
-        failures=visitor.failures,
-        since_ms=visitor.since_ms,
-        pauses=visitor.pauses,
-        until_ms=visitor.until_ms,
-    )

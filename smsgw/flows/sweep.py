@@ -3,19 +3,45 @@
 from typing import Final
 
 from smsgw.domain.guessing import HOUR_MS
+from smsgw.flows.access import DAY_MS
 from smsgw.flows.ports import Ports
-from smsgw.settings import Guessing
-from smsgw.store import guesses, redemptions
+from smsgw.kit.ids import first_of
+from smsgw.settings import Guessing, Retention
+from smsgw.store import attempts, codes, guesses, redemptions
 
 # How long a request with an Idempotency-Key may be repeated.
 ANSWERS_MS: Final = 24 * HOUR_MS
 _HOURS_A_DAY: Final = 24
+_SLICE: Final = 1_000  # rows that one transaction deletes: visitors do not wait long behind it
+_SLICES: Final = 100  # in one go; what is left is for the next
 
 
 async def forget(ports: Ports, limits: Guessing) -> None:
-    """Delete visitors whose mistakes are forgiven, hours that count no more, old answers, and return handles."""
+    """Delete forgiven visitors, hours and days that count no more, old answers, and return handles."""
     now_ms = ports.clock.now_ms()
     async with ports.database.write() as transaction:
         window_ms = int(limits.visitor_window_s * 1000)
         await guesses.forget(transaction, now_ms - window_ms, now_ms // HOUR_MS - _HOURS_A_DAY)
         await redemptions.forget(transaction, now_ms - ANSWERS_MS, now_ms - HOUR_MS)
+        await codes.forget_reissues(transaction, now_ms // DAY_MS - 1)  # nodes' clocks differ a little
+
+
+async def forget_attempts(ports: Ports, retention: Retention) -> int:
+    """Delete the attempts that are too old, and then what was spent of them; return how many rows.
+
+    An attempt and its redemption have one id but for their kinds. What was spent is forgotten when all attempts as old
+    are gone: as long as there is one that could be spent, it is known whether it was.
+    """
+    before_ms = ports.clock.now_ms() - retention.attempts_days * DAY_MS
+    kinds = [(attempts.forget, first_of("att", before_ms)), (attempts.forget_consumed, first_of("red", before_ms))]
+    deleted = 0
+    for _ in range(_SLICES):
+        forget_some, before = kinds[0]
+        async with ports.database.write() as transaction:
+            count = await forget_some(transaction, before, _SLICE)
+        deleted += count
+        if count < _SLICE:
+            kinds.pop(0)
+        if not kinds:
+            break
+    return deleted

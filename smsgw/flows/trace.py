@@ -21,6 +21,8 @@ LAST: Final = "~"  # sorts behind every id
 REISSUED: Final = "code.reissued"  # the code that was replaced
 REPLACES: Final = "code.replaces"  # the code that took its place
 
+_TELLINGS: Final = 100  # that a trace shows, of the messages that asked for the code again: the last
+
 _ID = re.compile(r"[a-z]{2,5}_[0-9a-z]{1,40}").fullmatch
 
 
@@ -55,10 +57,12 @@ async def find(ports: Ports, code: str) -> Stored | None:
         return await store.by_id(reader, code)
 
 
-async def of_phone(ports: Ports, service: str, msisdn: str, before: str, count: int) -> list[Stored]:
-    """Return a phone's codes of a service, the latest first."""
+async def of_phone(
+    ports: Ports, service: str, msisdn: str, before: str, count: int, *, test: bool | None = None
+) -> list[Stored]:
+    """Return a phone's codes of a service, the latest first: test codes, live ones, or, with None, both."""
     async with ports.database.read() as reader:
-        return await store.of_phone(reader, msisdn, service, before, count)
+        return await store.of_phone(reader, msisdn, service, before, count, test=test)
 
 
 async def of_typed(ports: Ports, services: Collection[str], typed: str) -> list[Stored]:
@@ -90,12 +94,13 @@ async def show(ports: Ports, code: str, before: str, count: int) -> Trace | None
 
 
 async def _replies(reader: Reader, stored: Stored, changes: Sequence[Entry]) -> list[Reply]:
-    """Return the SMS that told a code: those that its message caused, or those of its making anew."""
+    """Return the SMS that told a code: at first (its message's answers, or those of its making anew), and again."""
     again = [_detail(change)["messages"] for change in changes if change.action == REPLACES]
     if again:
         fates = await mts.by_ids(reader, [mt for messages in again for mt in messages])
     else:
         fates = await mts.of_mo(reader, stored.mo)
+    fates += await mts.of_again(reader, stored.id, _TELLINGS)
     told = await receipts.of_mts(reader, [fate.id for fate in fates])
     return [Reply(fate=fate, receipts=told.get(fate.id, [])) for fate in fates]
 

@@ -11,12 +11,12 @@ from typing import Final
 
 from smsgw.errors import SettingsError, SmsgwError
 from smsgw.flows import sweep
-from smsgw.flows.apikeys import ApiKeys
+from smsgw.flows.apikeys import ApiKeys, remember_addresses
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.returns import Returns
 from smsgw.kit import vault
 from smsgw.kit.logs import get_logger
-from smsgw.settings import Guessing
+from smsgw.settings import Guessing, Retention
 from smsgw.store import nodes
 
 log = get_logger(__name__)
@@ -33,15 +33,19 @@ class Upkeep:
         ports: the world.
         catalog: the services.
         guessing: how long mistakes count.
+        retention: how long records are kept.
         key_file: the vault's.
     """
 
-    def __init__(self, ports: Ports, catalog: Catalog, guessing: Guessing, key_file: Path) -> None:
+    def __init__(
+        self, ports: Ports, catalog: Catalog, guessing: Guessing, key_file: Path, retention: Retention | None = None
+    ) -> None:
         self.returns = Returns(ports)
         self.keys = ApiKeys(ports)
         self._ports = ports
         self._catalog = catalog
         self._guessing = guessing
+        self._retention = retention or Retention()
         self._key_file = key_file
         self._seen: tuple[int, int, int] | None = None  # the key file as it was last read
         self._rounds = 0
@@ -51,6 +55,7 @@ class Upkeep:
         self._read_key_file()
         await self._tell()
         await self.returns.refresh(self._catalog.services)
+        await remember_addresses(self._ports, self._catalog)
         await self.keys.refresh()
 
     async def run(self, look_again: Callable[[], None]) -> None:
@@ -80,6 +85,9 @@ class Upkeep:
             look_again()
         if self._rounds % _ROUNDS_TO_FORGET == 0:
             await sweep.forget(self._ports, self._guessing)
+            deleted = await sweep.forget_attempts(self._ports, self._retention)
+            if deleted:
+                log.info("attempts.forgotten", rows=deleted)
 
     def _read_key_file(self) -> bool:
         """Read the vault's keys if the file is another one now; what cannot be read changes nothing."""

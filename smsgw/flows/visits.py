@@ -5,16 +5,9 @@ from typing import Literal
 from msgspec import Struct
 
 from smsgw.domain.codes import Outcome
+from smsgw.flows.idempotency import Idempotency
 
 Channel = Literal["redirect", "api", "plain"]
-
-
-class Idempotency(Struct, frozen=True, kw_only=True):
-    """What makes a request safe to repeat."""
-
-    caller: str  # the API key's id
-    key: str  # the caller's own
-    fingerprint: str  # of the request: the same key with another request is a mistake
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -23,6 +16,7 @@ class Visit(Struct, frozen=True, kw_only=True):
     service: str
     typed: str  # as it came; hostile
     visitor: str  # address of the visitor
+    known: bool = True  # False: ``visitor`` is the server, or the API key, that asks for all its visitors
     state: str = ""  # the merchant's own; passed through
     channel: Channel = "redirect"
     uses: bool = True  # False: looks only

@@ -73,13 +73,20 @@ class Answers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Guessing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many wrong codes may be tried. Counted for each service, apart from all others."""
 
-    visitor_failures: Annotated[int, Meta(ge=1, le=1000)] = 5  # of one address, or IPv6 /64, before its first pause
-    visitor_window_s: Seconds = 600.0  # in which they count
+    visitor_failures: Annotated[int, Meta(ge=1, le=100)] = 5  # of one address, or IPv6 /64; the last costs a pause
+    visitor_window_s: Seconds = 600.0  # in which they count, wherever it begins
+    visitor_attempts_kept: Annotated[int, Meta(ge=1, le=10_000)] = 20  # in a window, of those that change nothing
     first_pause_s: Seconds = 60.0  # every further failure doubles it
     longest_pause_s: Seconds = 3_600.0
     service_failures_per_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 100  # then: an alarm, and one failure pauses
     service_failures_per_day: Annotated[int, Meta(ge=1, le=10_000_000)] = 1_000  # then: nothing is checked any more
     most_chance_per_year: Annotated[float, Meta(gt=0, le=1)] = 0.01  # of one lucky guess; above it a policy is refused
+
+
+class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long records are kept."""
+
+    attempts_days: Annotated[int, Meta(ge=7, le=36_600)] = 400  # attempts to use codes, and what was spent of them
 
 
 class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +113,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: Log = Log()
     answers: Answers = Answers()
     guessing: Guessing = Guessing()
+    retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
 
 
@@ -171,6 +179,7 @@ class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_replies: Annotated[int, Meta(ge=1, le=10)] = 3  # SMS that one message may cause; each part of a long one counts
     again_keywords: Annotated[list[str], Meta(max_length=50)] = []  # free: sends the latest code of that phone again
     again_per_day: Annotated[int, Meta(ge=1, le=100)] = 5  # for one phone
+    reissues_per_day: Annotated[int, Meta(ge=1, le=100)] = 3  # new codes, each with its SMS, for one that was bought
     reply_valid_s: Seconds = 86_400.0  # how long we go on trying to hand the answer to the operator
     time_zone: str = "UTC"
     language: Literal["en", "bg", "uk", "ru"] = "en"  # of the words in {valid_until}

@@ -83,3 +83,13 @@ async def of_code(reader: Reader, code: str, before: str, count: int) -> list[At
 async def consume(transaction: Transaction, redemption: str, at_ms: int) -> bool:
     """Spend a redemption; return whether it was not spent before."""
     return bool(await transaction.execute("attempts.consume", redemption=redemption, at_ms=at_ms))
+
+
+async def forget(transaction: Transaction, before: str, count: int) -> int:
+    """Delete up to ``count`` of the attempts whose ids sort before ``before``; return how many."""
+    return await transaction.execute("attempts.forget", before=before, count=count)
+
+
+async def forget_consumed(transaction: Transaction, before: str, count: int) -> int:
+    """Delete up to ``count`` of the spent redemptions whose ids sort before ``before``; return how many."""
+    return await transaction.execute("attempts.forget_consumed", before=before, count=count)

@@ -54,6 +54,13 @@ class Again(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Telling(Struct, frozen=True, kw_only=True):
+    """A message that asked for a code again, and is answered with it."""
+
+    code: str
+    mo: str
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """A code that a look-up led to."""
 
@@ -116,10 +123,12 @@ async def latest(reader: Reader, msisdn: str, service: str) -> list[Latest]:
     ]
 
 
-async def told_again(transaction: Transaction, rows: Sequence[Again]) -> None:
-    """Count how often codes were told again."""
-    if rows:
-        await transaction.executemany("codes.told_again", rows)
+async def told_again(transaction: Transaction, counts: Sequence[Again], tellings: Sequence[Telling]) -> None:
+    """Count how often codes were told again, and remember who asked."""
+    if counts:
+        await transaction.executemany("codes.told_again", counts)
+    if tellings:
+        await transaction.executemany("codes.telling", tellings)
 
 
 async def find(transaction: Transaction, lookups: Collection[str]) -> dict[str, Found]:
@@ -148,9 +157,21 @@ async def by_id(reader: Reader, code: str) -> Stored | None:
     return None if row is None else _stored(row)
 
 
-async def of_phone(reader: Reader, msisdn: str, service: str, before: str, count: int) -> list[Stored]:
-    """Return a phone's codes of a service, the latest first, those whose ids sort before ``before``."""
-    rows = await reader.fetch("codes.of_phone", msisdn=msisdn, service=service, before=before, count=count)
+async def of_phone(
+    reader: Reader, msisdn: str, service: str, before: str, count: int, *, test: bool | None
+) -> list[Stored]:
+    """Return a phone's codes of a service, the latest first, those whose ids sort before ``before``.
+
+    Args:
+        reader: reads.
+        msisdn: the phone.
+        service: the service.
+        before: the last id of the page before.
+        count: the longest page.
+        test: those from simulated operators, the others, or, with None, all.
+    """
+    kinds = {"test": int(test or False), "or_test": int(test is not False)}
+    rows = await reader.fetch("codes.of_phone", msisdn=msisdn, service=service, before=before, count=count, **kinds)
     return [_stored(row) for row in rows]
 
 
@@ -196,3 +217,13 @@ async def use(transaction: Transaction, rows: Sequence[Use]) -> None:
     """Count uses."""
     if rows:
         await transaction.executemany("codes.use", rows)
+
+
+async def reissue(transaction: Transaction, mo: str, day: int, most: int) -> bool:
+    """Count that what a message bought is made anew; False when it was, ``most`` times (at least 1), in this day."""
+    return bool(await transaction.execute("codes.reissue", mo=mo, day=day, most=most))
+
+
+async def forget_reissues(transaction: Transaction, before_day: int) -> None:
+    """Forget the counts of days that count no more."""
+    await transaction.execute("codes.forget_reissues", before_day=before_day)

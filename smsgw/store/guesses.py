@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from smsgw.domain.guessing import Visitor
@@ -10,15 +11,20 @@ from smsgw.store.database import Reader, Transaction
 Key = tuple[str, str]  # service, visitor
 
 
+_times = msgspec.json.Decoder(tuple[int, ...])
+
+
 class VisitorRow(Struct, frozen=True, kw_only=True):
     """What is remembered of a visitor who was wrong."""
 
     service: str
     visitor: str
-    failures: int
-    since_ms: int
+    failures: str  # JSON
+    last_ms: int
     pauses: int
     until_ms: int
+    kept: int
+    kept_ms: int
 
 
 class FailuresRow(Struct, frozen=True, kw_only=True):
@@ -39,9 +45,26 @@ async def visitors(transaction: Transaction, keys: Collection[Key]) -> dict[Key,
         visitors=sorted({visitor for _, visitor in keys}),
     )
     return {
-        (service, visitor): Visitor(failures=failures, since_ms=since_ms, pauses=pauses, until_ms=until_ms)
-        for service, visitor, failures, since_ms, pauses, until_ms in rows
+        (service, visitor): Visitor(
+            failures=_times.decode(failures), pauses=pauses, until_ms=until_ms, kept=kept, kept_ms=kept_ms
+        )
+        for service, visitor, failures, pauses, until_ms, kept, kept_ms in rows
     }
+
+
+def row_of(key: Key, visitor: Visitor) -> VisitorRow:
+    """Return what is remembered of a visitor, as it is stored."""
+    service, name = key
+    return VisitorRow(
+        service=service,
+        visitor=name,
+        failures=msgspec.json.encode(visitor.failures).decode(),
+        last_ms=max(visitor.failures, default=0),
+        pauses=visitor.pauses,
+        until_ms=visitor.until_ms,
+        kept=visitor.kept,
+        kept_ms=visitor.kept_ms,
+    )
 
 
 async def failures(reader: Reader, services: Collection[str], since_hour: int) -> dict[str, dict[int, int]]:

@@ -84,6 +84,7 @@ class Fate(Struct, frozen=True, kw_only=True):
     """What became of a message."""
 
     id: str
+    mo: str | None  # that it answers
     link: str
     source: str
     source_ton: int
@@ -150,6 +151,11 @@ async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:
 async def of_mo(reader: Reader, mo: str) -> list[Fate]:
     """Return what became of the answers to a message, in their order."""
     return _fates(await reader.fetch("mts.of_mo", mo=mo))
+
+
+async def of_again(reader: Reader, code: str, count: int) -> list[Fate]:
+    """Return what became of the answers to the last ``count`` messages that asked for a code again, in their order."""
+    return _fates(await reader.fetch("mts.of_again", code=code, count=count))
 
 
 async def by_ids(reader: Reader, ids: Collection[str]) -> list[Fate]:

@@ -1,6 +1,7 @@
 """Wrong codes: who must wait, how long, and what a service bears before nothing is looked at any more."""
 
 import pytest
+from hypothesis import given, strategies as st
 from msgspec import structs
 
 from smsgw.domain.guessing import HOUR_MS, Load, Visitor, after_failure, load_of, under_attack, visitor_key, wait_ms
@@ -40,7 +41,7 @@ def test_every_further_failure_doubles_the_pause_up_to_an_hour() -> None:
 def test_mistakes_that_are_ten_minutes_old_are_forgotten() -> None:
     visitor = failed(4)
     assert failed(1, visitor, NOW + 10 * MINUTE - 1).until_ms > 0
-    assert failed(1, visitor, NOW + 10 * MINUTE) == Visitor(failures=1, since_ms=NOW + 10 * MINUTE)
+    assert failed(1, visitor, NOW + 10 * MINUTE) == Visitor(failures=(NOW + 10 * MINUTE,))
 
 
 def test_pauses_are_forgotten_after_a_quiet_window() -> None:
@@ -48,6 +49,50 @@ def test_pauses_are_forgotten_after_a_quiet_window() -> None:
     end_ms = visitor.until_ms
     assert failed(1, visitor, end_ms + 10 * MINUTE - 1).pauses == 3
     assert failed(1, visitor, end_ms + 10 * MINUTE).pauses == 0
+
+
+def test_the_window_slides() -> None:
+    """Four mistakes at the end of ten minutes, and one at the beginning of the next, are five within one minute."""
+    visitor = failed(3, failed(1), NOW + 9 * MINUTE + 50_000)
+    visitor = failed(1, visitor, NOW + 10 * MINUTE)
+    assert wait_ms(LIMITS, visitor, QUIET, NOW + 10 * MINUTE) == 0, "the first is ten minutes old"
+    visitor = failed(1, visitor, NOW + 10 * MINUTE + 10_000)
+    assert wait_ms(LIMITS, visitor, QUIET, NOW + 10 * MINUTE + 10_000) == MINUTE
+
+
+def test_who_is_wrong_now_and_then_never_waits() -> None:
+    visitor = Visitor()
+    for number in range(100):
+        now_ms = NOW + number * 150_000  # four in any ten minutes
+        assert wait_ms(LIMITS, visitor, QUIET, now_ms) == 0
+        visitor = failed(1, visitor, now_ms)
+    assert (visitor.pauses, len(visitor.failures)) == (0, 4)
+
+
+@given(
+    allowed=st.integers(1, 6),
+    gaps=st.lists(st.sampled_from([0, 1, 10, 100, 300, 500, 900, 999, 1_000, 1_001, 3_000]), max_size=40),
+    pause_s=st.sampled_from([0.1, 1, 5]),
+)
+def test_no_window_holds_more_failures_than_allowed_without_a_pause(
+    allowed: int, gaps: list[int], pause_s: float
+) -> None:
+    """However visitors time their guesses: the one that completes the number in a window costs a pause, no earlier."""
+    limits = Guessing(visitor_failures=allowed, visitor_window_s=1, first_pause_s=pause_s)
+    visitor, now_ms = Visitor(), NOW
+    looked_at: list[tuple[int, bool]] = []  # when, and whether it cost a pause
+    for gap in gaps:
+        now_ms += gap
+        if wait_ms(limits, visitor, QUIET, now_ms):
+            continue
+        visitor = after_failure(limits, visitor, QUIET, now_ms)
+        paused = wait_ms(limits, visitor, QUIET, now_ms) > 0
+        looked_at.append((now_ms, paused))
+        within = [paused for at_ms, paused in looked_at if at_ms > now_ms - 1_000]
+        assert paused or len(within) < allowed
+        assert sum(not paused for paused in within) < allowed
+        assert not paused or len(within) == allowed or visitor.pauses > 1, "nobody waits for fewer"
+        assert len(visitor.failures) <= allowed, "what is remembered stays small"
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "::ffff:192.0.2.1"])
@@ -89,7 +134,7 @@ def test_above_the_daily_limit_everybody_waits_until_the_day_has_moved_on() -> N
     load = Load(hour=0, day=1_000)
     assert wait_ms(LIMITS, Visitor(), load, NOW + 10 * MINUTE) == 50 * MINUTE
     assert wait_ms(LIMITS, Visitor(), structs.replace(load, day=999), NOW) == 0
-    paused = Visitor(failures=9, since_ms=NOW, pauses=7, until_ms=NOW + 2 * HOUR_MS)
+    paused = Visitor(failures=(NOW,), pauses=7, until_ms=NOW + 2 * HOUR_MS)
     assert wait_ms(LIMITS, paused, load, NOW) == 2 * HOUR_MS
 
 

@@ -1,5 +1,6 @@
 """A code is had again: the subscriber asks for it with a free keyword, and is told the latest that opens the door."""
 
+from smsgw.flows import trace
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.visits import Visit
 from smsgw.settings import Guessing
@@ -36,6 +37,18 @@ async def test_it_is_told_a_few_times_a_day(engine: Engine) -> None:
         one.clock.advance(DAY)
         await one.take(one.arrival("AGAIN"), one.arrival("AGAIN"), one.arrival("AGAIN"))
         assert (await outcomes(one))[4:] == ["code_told_again", "code_told_again", "told_enough"]
+
+
+async def test_what_told_it_again_is_in_its_trace_and_in_no_other(engine: Engine) -> None:
+    async with world(engine, services={"sun": AGAIN}) as one:
+        await one.sms("SUN")
+        bought = await one.sms("SUN")
+        asked = [await one.sms("AGAIN"), await one.sms("AGAIN")]
+        await one.sms("AGAIN")
+        other, mine = [name for (name,) in await one.rows("codes", "id")]
+        found = [await trace.show(one.ports, name, trace.LAST, 9) for name in (mine, other)]
+        told = [[reply.fate.mo for reply in each.replies] for each in found if each]
+        assert told == [[bought.id, asked[0].id, asked[1].id], [f"mo_{other.removeprefix('code_')}"]]
 
 
 async def test_who_has_no_code_that_opens_the_door_is_told_nothing(engine: Engine) -> None:

@@ -8,8 +8,9 @@ import pytest
 from smsgw.domain.codes import Outcome
 from smsgw.errors import IdempotencyMismatch
 from smsgw.flows import returns
+from smsgw.flows.idempotency import Idempotency
 from smsgw.flows.redeem import Verifier
-from smsgw.flows.visits import Idempotency, Redemption, Visit
+from smsgw.flows.visits import Redemption, Visit
 from smsgw.settings import Guessing
 from smsgw.store import attempts
 from tests.flows.logged import entries, logged
@@ -135,7 +136,7 @@ async def test_a_merchant_s_server_repeats_by_its_own_key_only(engine: Engine) -
 
 
 def keyed(code: str, key: str = "k", fingerprint: str = "f", caller: str = "key_1") -> Visit:
-    idempotency = Idempotency(caller=caller, key=key, fingerprint=fingerprint)
+    idempotency = Idempotency(caller=caller, key=key, fingerprints=[fingerprint])
     return visit(code, channel="api", idempotency=idempotency)
 
 

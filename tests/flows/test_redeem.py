@@ -132,7 +132,9 @@ async def test_of_200_visitors_with_one_code_as_many_come_in_as_it_allows(engine
     async with world(engine) as one, world(engine, clock=one.clock, seed=2, node="right") as other:
         code = await bought(one)
         verifiers = [Verifier(one.ports, one.catalog, Guessing()), Verifier(other.ports, other.catalog, Guessing())]
-        outcomes = await asyncio.gather(*(verifiers[at % 2].redeem(visit(code), PATIENCE) for at in range(200)))
+        visits = [changed(visit(code), visitor=f"192.0.2.{at}") for at in range(200)]
+        jobs = [verifiers[at % 2].redeem(each, PATIENCE) for at, each in enumerate(visits)]
+        outcomes = await asyncio.gather(*jobs)
         for verifier in verifiers:
             await verifier.close()
         assert sorted(each.outcome for each in outcomes) == [Outcome.SUCCESS] * 3 + [Outcome.USED_UP] * 197

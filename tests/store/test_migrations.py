@@ -25,6 +25,7 @@ SCANS: Final = {
     "api_keys.all": "api_keys",
     "guesses.forget_services": "guess_services",
     "service_keys.live": "service_keys",
+    "services.all": "services",
     "mos.forget_doubts": "mo_uncertain",
     "mts.any": "mts",
     "nodes.keys": "nodes",

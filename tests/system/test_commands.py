@@ -83,6 +83,12 @@ async def test_everything_can_be_done_while_the_daemon_runs(tmp_path: Path, engi
         assert "moon" in await smsgw(daemon, "keys", "create", "--service", "moon", status=1)
         assert await daemon.stop() == 0
 
+        (tmp_path / "services" / "sun.toml").unlink()
+        assert code_id in await smsgw(daemon, "codes", "find", "sun", "-n", NUMBER), "its history outlives a service"
+        story = await smsgw(daemon, "codes", "show", code_id)
+        assert "code.reissued" in story
+        assert "attempt" in story
+
 
 async def _walk_through(daemon: Daemon, key: str, code: str) -> None:
     program("curl", "curl")

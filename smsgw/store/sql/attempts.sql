@@ -18,3 +18,12 @@ select id, service, code, at_ms, visitor, outcome, coalesce(redemption, ''), cha
 -- name: consume!
 -- A merchant spends a redemption, once.
 insert into consumed (redemption, at_ms) values (:redemption, :at_ms) on conflict (redemption) do nothing;
+
+-- name: forget!
+-- The oldest attempts, some of them.
+delete from attempts where id in (select id from attempts where id < :before order by id limit :count);
+
+-- name: forget_consumed!
+-- Spent redemptions whose attempts are no more, some of them.
+delete from consumed
+where redemption in (select redemption from consumed where redemption < :before order by redemption limit :count);

@@ -37,6 +37,13 @@ select id from mts limit 1;
 
 -- name: of_mo
 -- The answers to a message, in their order.
-select id, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+select id, mo, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
     expires_ms, tries, status, command_status, answered_ms
 from mts where mo = :mo and reply is not null order by reply;
+
+-- name: of_again
+-- The latest answers to the messages that asked for a code again.
+select id, mo, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+    expires_ms, tries, status, command_status, answered_ms
+from mts where mo in (select mo from told_again where code = :code order by mo desc limit :count) and reply is not null
+order by id;

@@ -1,24 +1,20 @@
 """POST /v1/codes/verify looks at a code, POST /v1/codes/redeem uses it; what comes of it is an answer, not an error."""
 
-import hmac
-import re
-from typing import Annotated, Final
+from typing import Annotated
 
-import msgspec
-from aiohttp import web
 from msgspec import Meta, Struct
 
 from smsgw.domain.addresses import parse
 from smsgw.domain.codes import Outcome
+from smsgw.flows.ports import Ports
 from smsgw.flows.redeem import Verifier
-from smsgw.flows.visits import Idempotency, Redemption, Visit
+from smsgw.flows.visits import Redemption, Visit
 from smsgw.kit.clock import rfc3339
+from smsgw.web.api import repeats
 from smsgw.web.api.gate import service_of
 from smsgw.web.api.operations import Call, Operation, ServiceName, VisitorAddress
 from smsgw.web.api.problem import Fault
 from smsgw.web.verify import MAX_STATE, is_state
-
-_KEY = re.compile(r'[!#-~ ]{1,255}|"[!#-~ ]{1,255}"').fullmatch
 
 Typed = Annotated[
     str,
@@ -72,11 +68,13 @@ class Checks:
     """Codes as visitors bring them to merchants' servers.
 
     Args:
+        ports: the world.
         verifier: decides.
         patience_s: longest wait for it.
     """
 
-    def __init__(self, verifier: Verifier, patience_s: float) -> None:
+    def __init__(self, ports: Ports, verifier: Verifier, patience_s: float) -> None:
+        self._ports = ports
         self._verifier = verifier
         self._patience_s = patience_s
 
@@ -93,7 +91,7 @@ class Checks:
                 handler=self.verify,
                 takes=VerifyRequest,
                 gives=Answer,
-                problems=("service_not_allowed",),
+                problems=("service_not_allowed", "service_gone"),
             ),
             Operation(
                 method="POST",
@@ -102,20 +100,16 @@ class Checks:
                 summary="Use a code",
                 text=(
                     "Uses the code once, if it is good. Send an `Idempotency-Key` of your own with it: the same "
-                    "request with the same key has the same answer for 24 hours, and uses the code once. An answer "
-                    "`throttled` is not kept: repeat the request after `retry_after` seconds."
+                    "request with the same key has the same answer for 24 hours, and uses the code once; also under "
+                    "another API key of the service. An answer `throttled` is not kept: repeat the request after "
+                    "`retry_after` seconds."
                 ),
                 scope="codes:redeem",
                 handler=self.redeem,
                 takes=RedeemRequest,
                 gives=Answer,
                 idempotent=True,
-                problems=(
-                    "service_not_allowed",
-                    "idempotency_key_missing",
-                    "idempotency_key_invalid",
-                    "idempotency_key_reused",
-                ),
+                problems=("service_not_allowed", "service_gone", *repeats.PROBLEMS),
             ),
         ]
 
@@ -126,6 +120,7 @@ class Checks:
             service=service_of(call.caller, body.service).name,
             typed=body.code,
             visitor=visitor(body.visitor_ip, call.caller.key.id),
+            known=body.visitor_ip is not None,
             channel="api",
             uses=False,
             test=call.caller.key.test,
@@ -135,18 +130,16 @@ class Checks:
     async def redeem(self, call: Call) -> Answer:
         """Use."""
         body: RedeemRequest = call.body
+        service = service_of(call.caller, body.service)
         visit = Visit(
-            service=service_of(call.caller, body.service).name,
+            service=service.name,
             typed=body.code,
             visitor=visitor(body.visitor_ip, call.caller.key.id),
+            known=body.visitor_ip is not None,
             state=body.state,
             channel="api",
             test=call.caller.key.test,
-            idempotency=Idempotency(
-                caller=call.caller.key.id,
-                key=idempotency_key(call.request),
-                fingerprint=_fingerprint(call.request, body),
-            ),
+            idempotency=repeats.asked(self._ports, call, service.name),
         )
         if not is_state(body.state):
             raise Fault("body_invalid", "state has characters that cannot be kept - at `$.state`")
@@ -189,28 +182,3 @@ def visitor(address: str | None, otherwise: str) -> str:
     if parsed is None:
         raise Fault("body_invalid", "Expected an IPv4 or IPv6 address - at `$.visitor_ip`")
     return str(parsed)
-
-
-def idempotency_key(request: web.Request) -> str:
-    """Return the caller's key (draft-ietf-httpapi-idempotency-key-header): a string, in quotes or not.
-
-    Raises:
-        Fault: there is none, or it cannot be one.
-    """
-    values = request.headers.getall("Idempotency-Key", [])
-    if not values:
-        raise Fault(
-            "idempotency_key_missing", "send the header Idempotency-Key with a new UUID, and repeat it as it is"
-        )
-    if len(values) > 1 or not _KEY(values[0]):
-        raise Fault("idempotency_key_invalid", "allowed are 1 to 255 printable ASCII characters")
-    return values[0].strip('"')
-
-
-_FINGERPRINT: Final = b"smsgw request\0"
-
-
-def _fingerprint(request: web.Request, body: RedeemRequest) -> str:
-    """Tell one request from another; keyed with the API key, which is nowhere on disk, as the code is in it."""
-    secret = request.headers["Authorization"].partition(" ")[2].strip()
-    return hmac.new(secret.encode(), _FINGERPRINT + msgspec.json.encode(body), "sha256").hexdigest()

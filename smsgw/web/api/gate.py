@@ -1,4 +1,7 @@
-"""Who may ask: the API key, how often it asks, what it is for, and the address that it is used from."""
+"""Who may ask: the API key, the address that it is used from, how often it asks, and what it is for.
+
+In this order: whoever has found a merchant's key and tries it elsewhere takes nothing from the merchant's rate.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -48,21 +51,26 @@ class Gate:
             Fault: they may not.
             StoreUnavailable: nobody can say now.
         """
-        key = await self.key_of(request, scope)
+        key = await self.key_of(request)
         if key is None:
             raise Fault("key_missing", "send the header Authorization: Bearer smsgw_…", _CHALLENGE)
         address = visitor_of(request, self._proxies)
         known = {name: self._catalog.services[name] for name in key.services if name in self._catalog.services}
         services = {name: service for name, service in known.items() if _allows(service, address)}
-        if not services:
+        former = {name for name in key.services if name not in known and self._was_allowed(name, address)}
+        if not services and not former:
             raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
-        return Caller(key=key, address=address, services=services)
+        self.admit(key, scope)
+        return Caller(key=key, address=address, services=services, names=frozenset(former | services.keys()))
 
-    async def key_of(self, request: web.Request, scope: Scope) -> ApiKey | None:
+    def _was_allowed(self, service: str, address: str) -> bool:
+        return is_within(address, networks(tuple(self._keys.former_addresses(service))))
+
+    async def key_of(self, request: web.Request) -> ApiKey | None:
         """Return the key that a request brings; None when it brings none.
 
         Raises:
-            Fault: it is unknown, used too often, or not for this.
+            Fault: it is unknown.
         """
         header = request.headers.get("Authorization", "")
         if not header:
@@ -71,10 +79,17 @@ class Gate:
         key = await self._keys.find(token)
         if key is None:
             raise Fault("key_unknown", "", _CHALLENGE)
+        return key
+
+    def admit(self, key: ApiKey, scope: Scope) -> None:
+        """Count a request that comes with a key from where the key may be used.
+
+        Raises:
+            Fault: the key is used too often, or not for this.
+        """
         self.slow_down(key.id)
         if scope not in key.scopes:
             raise Fault("scope_missing", f"the key lacks the scope {scope}")
-        return key
 
     def slow_down(self, name: str) -> None:
         """Count a request of somebody who is known by now.
@@ -107,13 +122,25 @@ def service_of(caller: Caller, name: str) -> Service:
     """Return a service that a caller names.
 
     Raises:
+        Fault: it is not theirs, or not from here, or not sold any more.
+    """
+    service = caller.services.get(name_of(caller, name))
+    if service is None:
+        raise Fault("service_gone", "what there was of it can be found and traced; its codes open nothing any more")
+    return service
+
+
+def name_of(caller: Caller, name: str) -> str:
+    """Return the name of a service that a caller names, be it sold still or not.
+
+    Raises:
         Fault: it is not theirs, or not from here.
     """
     if name not in caller.key.services:
         raise Fault("service_not_allowed")
-    if name not in caller.services:
+    if name not in caller.names:
         raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
-    return caller.services[name]
+    return name
 
 
 def _allows(service: Service, address: str) -> bool:

@@ -15,7 +15,8 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     key: ApiKey
     address: str
-    services: dict[str, Service]  # of the key, those that may be asked about from this address
+    services: dict[str, Service]  # of the key, those that are sold and may be asked about from this address
+    names: frozenset[str]  # theirs, and those of services that were sold: what there was of them may be asked about
 
 
 class Call(Struct, frozen=True, kw_only=True):

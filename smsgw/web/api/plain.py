@@ -62,7 +62,7 @@ class Plain:
 
     async def _answer(self, request: web.Request, fields: MultiMapping[object]) -> web.Response:
         service = self._catalog.services.get(request.match_info["service"])
-        key = await self._gate.key_of(request, "codes:redeem")
+        key = await self._gate.key_of(request)
         if service is None:
             raise Fault("not_found")
         address = self._gate.by_address(request, service)
@@ -70,6 +70,8 @@ class Plain:
             raise Fault("service_not_allowed")
         if key is None:
             self._gate.slow_down(service.name)
+        else:
+            self._gate.admit(key, "codes:redeem")
         values = {name: fields.get(name) for name in ("code", "state", "visitor_ip")}
         code, state, visitor_ip = (value if isinstance(value, str) else "" for value in values.values())
         if not is_state(state):
@@ -78,6 +80,7 @@ class Plain:
             service=service.name,
             typed=code,
             visitor=visitor(visitor_ip or None, key.id if key else address),
+            known=bool(visitor_ip),
             state=state,
             channel="plain",
             test=key.test if key else False,

@@ -42,6 +42,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "body_invalid": (422, "A field is not as it must be"),
     "idempotency_key_reused": (422, "The Idempotency-Key was used with another request"),
     "too_many_requests": (429, "Too many requests"),
+    "too_many_reissues": (429, "The code was replaced too often today"),
     "internal": (500, "Something went wrong on our side"),
     "unavailable": (503, "Nothing can be decided right now"),
 }
@@ -89,7 +90,8 @@ def fault_of(error: Exception) -> Fault | None:
     if isinstance(error, Fault):
         return error
     if isinstance(error, Refused):
-        return Fault(error.reason, str(error))
+        headers = {"Retry-After": str(-(-error.wait_ms // 1000))} if error.wait_ms else {}
+        return Fault(error.reason, str(error), headers)
     if isinstance(error, IdempotencyMismatch):
         return Fault("idempotency_key_reused", "take a new key for another request")
     if isinstance(error, StoreUnavailable | asyncio.QueueFull | TimeoutError):

@@ -45,7 +45,7 @@ class Redemptions:
     async def consume(self, call: Call) -> Consumed:
         """Spend it."""
         redemption = call.request.match_info["id"]
-        spent = await spend.consume(self._ports, redemption, call.caller.services, test=call.caller.key.test)
+        spent = await spend.consume(self._ports, redemption, call.caller.names, test=call.caller.key.test)
         if spent is None:
             raise Fault("not_found", "there is no such redemption of a service of yours")
         if not spent.first:

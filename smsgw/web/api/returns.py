@@ -62,7 +62,7 @@ class ReturnTokens:
     async def exchange(self, call: Call) -> Claims:
         """Exchange it."""
         body: ExchangeRequest = call.body
-        claims = await returns.exchange(self._ports, body.rt, call.caller.services, test=call.caller.key.test)
+        claims = await returns.exchange(self._ports, body.rt, call.caller.names, test=call.caller.key.test)
         if claims is None:
             raise Fault("not_found", "this is no return token of a service of yours, or it is spent, or too old")
         return msgspec.convert(claims, Claims)

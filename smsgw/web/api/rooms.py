@@ -24,6 +24,7 @@ from smsgw.web.api.plain import Plain
 from smsgw.web.api.problem import Fault
 from smsgw.web.api.redemptions import Redemptions
 from smsgw.web.api.returns import ReturnTokens
+from smsgw.web.api.traces import Traces
 from smsgw.web.guard import REQUEST_ID
 
 log = get_logger(__name__)
@@ -53,10 +54,11 @@ class Api:
             self._gate, desks.verifier, catalog, patience_s=patience_s, body_timeout_s=settings.body_timeout_s
         )
         self.operations: list[Operation] = [
-            *Checks(desks.verifier, patience_s).operations(),
+            *Checks(ports, desks.verifier, patience_s).operations(),
             *Redemptions(ports).operations(),
             *ReturnTokens(ports).operations(),
             *CodeRoom(ports, catalog, desks.send).operations(),
+            *Traces(ports, catalog).operations(),
         ]
         self._document = openapi.document(self.operations)
         self._json = msgspec.json.encode(self._document)

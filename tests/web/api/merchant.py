@@ -50,6 +50,12 @@ class Merchant:
         """Use a code, and read the answer."""
         return told(await self.redeem_raw(code, key, **body))
 
+    async def change(self, code: str, action: str, key: str | None = None, /, **body: Any) -> Answer:
+        """Extend or reissue a code."""
+        key = key or f"key-{next(self._numbers)}"
+        options: dict[str, Any] = {"json": body} if body else {}
+        return await self.ask("POST", f"/v1/codes/{code}/{action}", headers={"Idempotency-Key": key}, **options)
+
     async def with_key(self, services: Sequence[str] = ("sun",), *, test: bool = False) -> "Merchant":
         """Return the same merchant with another key."""
         new = await apikeys.create(self.one.ports, services, ALL, test=test, actor="tests")

@@ -6,10 +6,12 @@ import pytest
 
 from smsgw.domain.guessing import visitor_key
 from smsgw.errors import IdempotencyMismatch
-from smsgw.flows import sweep
+from smsgw.flows import apikeys, sweep
+from smsgw.flows.idempotency import Idempotency
 from smsgw.flows.redeem import Verifier
-from smsgw.flows.visits import Idempotency, Redemption, Visit
+from smsgw.flows.visits import Redemption, Visit
 from smsgw.kit.clock import rfc3339
+from smsgw.kit.vault import Key
 from smsgw.settings import Guessing
 from tests.flows.world import SECOND, World, world
 from tests.servers.engines import Engine
@@ -74,12 +76,42 @@ async def test_the_same_key_with_another_request_is_refused(engine: Engine) -> N
         assert await uses(here) == [1]
 
 
-async def test_keys_of_two_callers_are_two(engine: Engine) -> None:
+async def test_a_retry_under_the_next_api_key_uses_nothing_and_has_the_same_answer(engine: Engine) -> None:
     async with merchant(engine) as here:
         code = await here.here.code()
-        other = await here.with_key()
-        await here.redeem(code, "one")
-        assert (await other.redeem(code, "one"))["uses_left"] == 1
+        first = await here.redeem(code, "one")
+        following = await here.with_key()
+        await apikeys.revoke(here.one.ports, here.key, "tests")
+        here.one.clock.advance(5 * SECOND)
+        assert await following.redeem(code, "one") == first
+        assert problem(await following.redeem_raw("OTHER", "one")) == (422, "idempotency_key_reused")
+        assert await uses(here) == [1]
+
+
+async def test_a_retry_while_the_vault_has_got_its_next_key_has_the_same_answer(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        code = await here.here.code()
+        first = await here.redeem(code, "one")
+        here.one.ports.vault.replace([Key("k2", bytes([2] * 32)), Key("k1", bytes(32))])
+        assert await here.redeem(code, "one") == first
+        assert await uses(here) == [1]
+
+
+async def test_keys_of_two_services_or_of_test_and_live_are_two(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        sun = await here.here.code()
+        await here.one.sms("MOON")
+        await here.one.sms("SUN", link="lab")
+        _, moon, test = await here.one.codes()
+        other, tester = await here.with_key(["moon", "sun"]), await here.with_key(test=True)
+        here.one.clock.advance(SECOND + 1)
+        answers = [
+            await here.redeem(sun, "one"),
+            await other.redeem(moon, "one", service="moon"),
+            await tester.redeem(test, "one"),
+        ]
+        assert [one["outcome"] for one in answers] == ["success"] * 3
+        assert await uses(here) == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +141,7 @@ async def test_one_key_at_once_uses_once(engine: Engine) -> None:
 
 
 def visit(code: str, visitor: str = VISITOR, fingerprint: str = "f") -> Visit:
-    asked = Idempotency(caller="api_1", key="one", fingerprint=fingerprint)
+    asked = Idempotency(caller="sun/live", key="one", fingerprints=[fingerprint])
     return Visit(service="sun", typed=code, visitor=visitor, channel="api", idempotency=asked)
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from smsgw.flows import amend
+from smsgw.flows import amend, trace
+from smsgw.flows.access import DAY_MS
 from smsgw.flows.amend import Extension, Refused
+from smsgw.flows.idempotency import Idempotency
 from smsgw.store import mts, receipts
 from smsgw.store.mts import Settled
-from tests.flows.world import PHONE, SECOND, changed, narrow
+from tests.flows.world import PHONE, SECOND, changed, narrow, world
 from tests.servers.engines import Engine
-from tests.store.look import select
+from tests.store.look import change, select
 from tests.store.rows import receipt
 from tests.web.api.merchant import SOLD, VISITOR, Merchant, merchant, problem, told
 
@@ -99,6 +101,22 @@ async def test_codes_are_found_by_number(engine: Engine) -> None:
         assert not any(code in json.dumps(found) for code in typed)
 
 
+async def test_pages_are_full_whatever_other_kind_of_codes_the_phone_has(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        for link in ("north", "lab", "lab", "north", "lab"):
+            await here.one.sms("SUN", link=link)
+        tester = await here.with_key(test=True)
+        here.one.clock.advance(SECOND + 1)
+        mine = list(reversed(await names(here)))
+        for who, expected in ((here, [mine[1], mine[4]]), (tester, [mine[0], mine[2], mine[3]])):
+            found = await get(who, "/v1/codes", service="sun", msisdn=PHONE, limit=2)
+            more = found["more"]
+            assert [one["id"] for one in found["codes"]] == expected[:2]
+            assert more == (None if len(expected) == 2 else expected[1]), "no page that is empty"
+        every = await trace.of_phone(here.one.ports, "sun", PHONE, trace.LAST, 9)
+        assert [one.id for one in every] == mine, "staff see both"
+
+
 @pytest.mark.parametrize(
     ("query", "path"),
     [
@@ -167,7 +185,7 @@ async def test_an_extension_moves_the_code_s_own_limits(engine: Engine) -> None:
         here.one.clock.advance(3_600 * SECOND)
         assert (await here.verify(code))["outcome"] == "expired"
         body = {"seconds": 60, "uses": 2}
-        found = told(await here.ask("POST", f"/v1/codes/{name}/extend", json=body))
+        found = told(await here.change(name, "extend", **body))
         assert (found["status"], found["uses_left"], found["policy"]["valid_for_s"]) == ("live", 5, 3_660)
         assert (await here.verify(code))["outcome"] == "success"
         assert await changes(here, name) == [("code.extended", here.key)]
@@ -188,10 +206,10 @@ async def test_an_extension_that_cannot_be(sqlite: Engine, body: dict[str, int],
     async with merchant(sqlite, services={"sun": changed(SOLD, valid_for_s=0)}) as here:
         await here.here.code()
         [name] = await names(here)
-        assert problem(await here.ask("POST", f"/v1/codes/{name}/extend", json=body)) == (status, code)
+        assert problem(await here.change(name, "extend", **body)) == (status, code)
         await here.ask("POST", f"/v1/codes/{name}/revoke")
         if status == 409:
-            assert problem(await here.ask("POST", f"/v1/codes/{name}/extend", json=body)) == (409, "revoked")
+            assert problem(await here.change(name, "extend", **body)) == (409, "revoked")
 
 
 async def test_no_code_lives_for_ever(engine: Engine) -> None:
@@ -209,7 +227,7 @@ async def test_extensions_at_once_all_count(engine: Engine) -> None:
         await here.here.code()
         [name] = await names(here)
         body = {"uses": 1}
-        answers = await asyncio.gather(*(here.ask("POST", f"/v1/codes/{name}/extend", json=body) for _ in range(4)))
+        answers = await asyncio.gather(*(here.change(name, "extend", **body) for _ in range(4)))
         done = [answer for answer in answers if answer.status == 200]
         assert (await get(here, f"/v1/codes/{name}"))["code"]["uses_left"] == 3 + len(done)
 
@@ -220,7 +238,7 @@ async def test_a_new_code_takes_the_place_of_the_old_one(engine: Engine) -> None
         await here.redeem(old)
         [name] = await names(here)
         here.one.sent.clear()
-        found = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))
+        found = told(await here.change(name, "reissue"))
         new = (await here.one.codes())[-1]
         assert (found["replaces"], found["code"]["uses_left"], found["code"]["msisdn"]) == (name, 3, PHONE)
         assert (await here.verify(old))["outcome"] == "invalid"
@@ -232,18 +250,18 @@ async def test_a_new_code_takes_the_place_of_the_old_one(engine: Engine) -> None
         [row] = await select(engine, "select mo, reply, max_replies, destination from mts where mo is null")
         assert tuple(row.values()) == (None, None, None, PHONE)
         assert await changes(here, name) == [("code.reissued", here.key)]
-        trace = await get(here, f"/v1/codes/{found['code']['id']}")
-        assert [one["id"] for one in trace["replies"]] == [message.row.id]
-        assert [one["action"] for one in trace["changes"]] == ["code.replaces"]
-        assert problem(await here.ask("POST", f"/v1/codes/{name}/reissue")) == (409, "revoked"), "once"
-        assert (await here.ask("POST", f"/v1/codes/{found['code']['id']}/reissue")).status == 200, "and so on"
+        traced = await get(here, f"/v1/codes/{found['code']['id']}")
+        assert [one["id"] for one in traced["replies"]] == [message.row.id]
+        assert [one["action"] for one in traced["changes"]] == ["code.replaces"]
+        assert problem(await here.change(name, "reissue")) == (409, "revoked"), "once"
+        assert (await here.change(found["code"]["id"], "reissue")).status == 200, "and so on"
 
 
 async def test_codes_made_anew_at_once_are_one(engine: Engine) -> None:
     async with merchant(engine) as here:
         await here.here.code()
         [name] = await names(here)
-        answers = await asyncio.gather(*(here.ask("POST", f"/v1/codes/{name}/reissue") for _ in range(4)))
+        answers = await asyncio.gather(*(here.change(name, "reissue") for _ in range(4)))
         assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
         assert len(await names(here)) == 2
 
@@ -253,7 +271,7 @@ async def test_a_service_that_has_changed_still_gives_the_old_conditions(engine:
         await here.here.code()
         [name] = await names(here)
         await amend.extend(here.one.ports, name, Extension(uses=4), "x")
-        found = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))
+        found = told(await here.change(name, "reissue"))
         assert found["code"]["policy"]["uses"] == 7
 
 
@@ -263,9 +281,137 @@ async def test_a_new_code_is_never_somebody_else_s(sqlite: Engine, monkeypatch: 
         await here.here.code()
         [name] = await names(here)
         for _ in range(40):
-            name = told(await here.ask("POST", f"/v1/codes/{name}/reissue"))["code"]["id"]
+            await change(sqlite, "delete from reissues")
+            name = told(await here.change(name, "reissue"))["code"]["id"]
             here.one.clock.advance(SECOND)
         assert len(set(await here.one.codes())) == 41
+
+
+# --- a phone is not written to without end --------------------------------------------------------------------------
+
+
+async def test_what_one_message_bought_is_made_anew_a_few_times_a_day_its_successors_counted(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        await here.here.code()
+        first, other = await names(here)
+        name = first
+        for _ in range(3):
+            name = told(await here.change(name, "reissue"))["code"]["id"]
+        here.one.sent.clear()
+        answer = await here.change(name, "reissue")
+        assert problem(answer) == (429, "too_many_reissues")
+        assert "allows 3 a day" in answer.text
+        now_ms = here.one.clock.now_ms()
+        assert answer.headers["Retry-After"] == str(-(-(DAY_MS - now_ms % DAY_MS) // 1000))
+        assert (here.one.sent, (await here.verify(first))["outcome"]) == ([], "invalid")
+        assert (await get(here, f"/v1/codes/{name}"))["code"]["status"] == "live", "it is not revoked either"
+        assert (await here.change(other, "reissue")).status == 200, "another purchase"
+        here.one.clock.advance(DAY_MS - now_ms % DAY_MS)
+        assert (await here.change(name, "reissue")).status == 200, "another day"
+
+
+async def test_the_service_says_how_often_and_what_was_refused_counts_not(engine: Engine) -> None:
+    async with merchant(engine, services={"sun": changed(SOLD, reissues_per_day=1)}) as here:
+        await here.here.code()
+        [name] = await names(here)
+        await change(engine, "update codes set revoked_ms = 1")
+        assert problem(await here.change(name, "reissue")) == (409, "revoked")
+        await change(engine, "update codes set revoked_ms = null")
+        new = told(await here.change(name, "reissue"))["code"]["id"]
+        assert problem(await here.change(new, "reissue")) == (429, "too_many_reissues")
+        with pytest.raises(Refused, match="allows 1 a day"):
+            await amend.reissue(here.one.ports, here.one.catalog, new, "cli:ada")
+
+
+async def test_two_nodes_that_make_codes_anew_at_once_keep_to_the_limit(postgres: Engine) -> None:
+    """Many codes of one purchase, as if each had been made anew from the one before: all of them at once."""
+    services = {"sun": changed(SOLD, reissues_per_day=5)}
+    async with (
+        world(postgres, node="left", services=services) as left,
+        world(postgres, node="right", seed=2, services=services) as right,
+    ):
+        for _ in range(12):
+            await left.sms()
+        await change(postgres, "update codes set mo = (select min(id) from mos)")
+        found = [name for (name,) in await left.rows("codes", "id")]
+        nodes = [left, right] * 6
+        jobs = [amend.reissue(one.ports, one.catalog, name, "x") for one, name in zip(nodes, found, strict=True)]
+        done = await asyncio.gather(*jobs, return_exceptions=True)
+        assert sum(isinstance(one, tuple) for one in done) == 5
+        assert {one.reason for one in done if isinstance(one, Refused)} == {"too_many_reissues"}
+        assert len(await select(postgres, "select 1 as one from mts where mo is null")) == 5
+
+
+# --- changes that are asked for twice -------------------------------------------------------------------------------
+
+
+async def test_the_same_extension_with_the_same_key_adds_once(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        first = told(await here.change(name, "extend", "one", uses=2))
+        assert told(await here.change(name, "extend", "one", uses=2)) == first
+        assert problem(await here.change(name, "extend", "one", uses=3)) == (422, "idempotency_key_reused")
+        assert problem(await here.change(name, "reissue", "one")) == (422, "idempotency_key_reused")
+        assert (first["uses_left"], await changes(here, name)) == (5, [("code.extended", here.key)])
+
+
+async def test_the_same_request_for_a_new_code_makes_one_and_sends_it_once(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        here.one.sent.clear()
+        first = told(await here.change(name, "reissue", "one"))
+        following = await here.with_key()
+        here.one.clock.advance(SECOND + 1)
+        for again in (here, following):
+            assert told(await again.change(name, "reissue", "one")) == first
+        assert (len(await names(here)), len(here.one.sent), await here.one.count("mts")) == (2, 1, 2)
+        assert problem(await here.change(first["code"]["id"], "reissue", "one")) == (422, "idempotency_key_reused")
+
+
+async def test_what_could_not_be_done_may_be_tried_again_with_its_key(engine: Engine) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        await change(engine, "update codes set revoked_ms = 1")
+        assert problem(await here.change(name, "reissue", "one")) == (409, "revoked")
+        await change(engine, "update codes set revoked_ms = null")
+        assert (await here.change(name, "reissue", "one")).status == 200
+
+
+@pytest.mark.parametrize(("action", "body"), [("extend", {"uses": 1}), ("reissue", None)])
+async def test_a_change_that_must_not_happen_twice_wants_a_key(sqlite: Engine, action: str, body: Any) -> None:
+    async with merchant(sqlite) as here:
+        await here.here.code()
+        [name] = await names(here)
+        answer = await here.ask("POST", f"/v1/codes/{name}/{action}", json=body)
+        assert problem(answer) == (400, "idempotency_key_missing")
+        assert problem(await here.change(name, action, "ключ", **(body or {}))) == (400, "idempotency_key_invalid")
+        assert await changes(here, name) == []
+
+
+@pytest.mark.parametrize(("action", "body"), [("extend", {"uses": 1}), ("reissue", {})])
+async def test_one_key_at_once_changes_once(engine: Engine, action: str, body: dict[str, int]) -> None:
+    async with merchant(engine) as here:
+        await here.here.code()
+        [name] = await names(here)
+        answers = await asyncio.gather(*(here.change(name, action, "one", **body) for _ in range(8)))
+        assert all(told(one) == told(answers[0]) for one in answers)
+        assert len(await changes(here, name)) == 1
+
+
+async def test_two_nodes_that_are_asked_with_one_key_make_one_code(postgres: Engine) -> None:
+    async with world(postgres, node="left") as left, world(postgres, node="right", seed=2) as right:
+        await left.sms()
+        [(name,)] = await left.rows("codes", "id")
+        asked = Idempotency(caller="sun/live", key="one", fingerprints=["f"])
+        jobs = [amend.reissue(one.ports, one.catalog, name, "x", asked) for one in (left, right) * 4]
+        done = await asyncio.gather(*jobs)
+        assert len({code for code, _ in done}) == 1
+        assert sum(len(messages) for _, messages in done) == 1
+        assert await left.count("codes") == 2
 
 
 async def test_to_reveal_is_written_down_first(engine: Engine) -> None:

@@ -165,6 +165,20 @@ async def test_a_burst_is_slowed_down_for_each_key(sqlite: Engine) -> None:
         assert await asked(here) == await asked(other) == (200, "")
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/codes/verify"), ("GET", "/v1/plain/sun")])
+async def test_who_has_found_a_key_and_tries_it_elsewhere_takes_nothing_from_its_rate(
+    sqlite: Engine, method: str, path: str
+) -> None:
+    settings = changed(PATIENT, proxies=["127.0.0.1"], api_rate_per_s=2)
+    async with merchant(sqlite, settings, services={"sun": changed(SOLD, allowed_ips=["192.0.2.7"])}) as here:
+
+        async def ask(address: str) -> int:
+            return (await here.ask(method, path, json=BODY, headers={"X-Forwarded-For": address})).status
+
+        assert [await ask("198.51.100.1") for _ in range(10)] == [403] * 10
+        assert [await ask("192.0.2.7") for _ in range(3)] == [200, 200, 429]
+
+
 async def test_test_keys_see_test_codes_and_live_keys_live_ones(engine: Engine) -> None:
     async with merchant(engine) as here:
         live = await here.here.code()

@@ -7,6 +7,23 @@ alter table codes add column again_count integer not null default 0; -- how ofte
 
 create index codes_msisdn on codes (msisdn, id);
 
+-- The messages that asked for a code again and were answered with it: their answers belong to its trace.
+create table told_again (
+    code text not null,
+    mo text not null,
+    primary key (code, mo)
+);
+
+-- How often a bought code was made anew in a day, in all its successions: each time costs an SMS to the phone.
+create table reissues (
+    mo text not null,                    -- the message that bought the first one
+    day bigint not null,                -- since 1970
+    count integer not null,
+    primary key (mo, day)
+);
+
+create index reissues_day on reissues (day);
+
 -- An answer has a number among all that its message causes; no more than the service allows can exist.
 alter table mts add column reply integer;
 alter table mts add column max_replies integer;
@@ -47,7 +64,7 @@ create index handles_expires on handles (expires_ms);
 
 -- Answers to requests that carry an Idempotency-Key.
 create table idempotency (
-    caller text not null,                -- the API key's id
+    caller text not null,                -- the service, and live or test
     key text not null,
     fingerprint text not null,           -- of the request
     answer text not null,                -- JSON
@@ -61,14 +78,16 @@ create index idempotency_at on idempotency (at_ms);
 create table guess_visitors (
     service text not null,
     visitor text not null,               -- an IPv4 address or an IPv6 /64
-    failures integer not null,
-    since_ms bigint not null,
+    failures text not null,              -- JSON: when the latest were, no more than may be made in a window
+    last_ms bigint not null,             -- the latest of them
     pauses integer not null,
     until_ms bigint not null,
+    kept integer not null,               -- attempts that changed nothing and were stored, since kept_ms
+    kept_ms bigint not null,
     primary key (service, visitor)
 );
 
-create index guess_visitors_since on guess_visitors (since_ms);
+create index guess_visitors_last on guess_visitors (last_ms);
 
 create table guess_services (
     service text not null,
@@ -86,6 +105,12 @@ create table api_keys (
     test integer not null,
     created_ms bigint not null,
     revoked_ms bigint
+);
+
+-- Services as they were last sold: who might ask about one may ask for its history when it is not sold any more.
+create table services (
+    name text not null primary key,
+    allowed_ips text not null            -- JSON list
 );
 
 -- Keys that a service shares with its merchant: to sign return tokens and webhooks.

@@ -4,7 +4,7 @@ select pg_advisory_xact_lock(hashtextextended(name, 0)) from (select unnest(:nam
 
 -- name: visitors
 -- What is remembered of some visitors of some services.
-select service, visitor, failures, since_ms, pauses, until_ms from guess_visitors
+select service, visitor, failures, pauses, until_ms, kept, kept_ms from guess_visitors
 where service = any(:services::text[]) and visitor = any(:visitors::text[]);
 
 -- name: failures

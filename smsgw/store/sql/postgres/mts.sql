@@ -10,6 +10,6 @@ update mts set node = :node where status = 'queued' and node = :from_node and li
 
 -- name: by_ids
 -- Some messages, in the order of their making.
-select id, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+select id, mo, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
     expires_ms, tries, status, command_status, answered_ms
 from mts where id = any(:ids::text[]) order by id;

@@ -4,7 +4,7 @@ select 1 where :names is null;
 
 -- name: visitors
 -- What is remembered of some visitors of some services.
-select service, visitor, failures, since_ms, pauses, until_ms from guess_visitors
+select service, visitor, failures, pauses, until_ms, kept, kept_ms from guess_visitors
 where service in (select value from json_each(:services)) and visitor in (select value from json_each(:visitors));
 
 -- name: failures
