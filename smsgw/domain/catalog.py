@@ -108,6 +108,9 @@ def problems(configuration: Configuration) -> list[str]:
     for name, keyword, owner in conflicts(configuration.services, configuration.links):
         found.append(f'{folder / f"{name}.toml"}: keywords: "{keyword}" already belongs to service "{owner}"')
     found += _answer_problems(configuration)
+    for name, link in configuration.links.items():
+        file = configuration.file.parent / "links" / f"{name}.toml"
+        found += [f"{file}: {problem}" for problem in _zone_problems(link.time_zone)]
     found += [
         f'{configuration.file}: web.proxies: "{text}" is no address and no network; allowed are such as "10.0.0.0/8"'
         for text in configuration.main.web.proxies
@@ -138,11 +141,16 @@ def _template_problems(name: str, settings: ServiceSettings) -> list[str]:
             found.append(f'{setting}: "{shown}" is no placeholder; allowed are {allowed}')
     if "{code}" not in settings.reply:
         found.append("reply: does not tell the code; put {code} in")
-    try:
-        ZoneInfo(settings.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        found.append(f'time_zone: "{settings.time_zone}" is unknown; allowed are names such as "Europe/Kyiv"')
+    found += _zone_problems(settings.time_zone)
     return found or _reply_problems(_service(name, settings))
+
+
+def _zone_problems(name: str) -> list[str]:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return [f'time_zone: "{name}" is unknown; allowed are names such as "Europe/Kyiv"']
+    return []
 
 
 def _keyword_problem(keyword: str) -> str:

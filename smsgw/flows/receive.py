@@ -150,7 +150,7 @@ class Receiver:
 
     def _read(self, arrival: Arrival) -> _Read:
         if is_receipt(arrival.pdu):
-            return _Told(arrival=arrival, row=receipts.read(self._ports, arrival))
+            return _Told(arrival=arrival, row=receipts.read(self._ports, arrival, self._catalog.links[arrival.link]))
         return drafts.draft(self._ports, self._catalog, arrival)
 
     async def recover(self) -> None:

@@ -14,6 +14,7 @@ from itertools import islice
 from msgspec import structs
 
 from smsgw.domain.messages import Status, may_retry
+from smsgw.domain.receipts import canonical_id
 from smsgw.errors import SmsgwError, StoreBroken, StoreUnavailable
 from smsgw.flows import receipts
 from smsgw.flows.outgoing import Outgoing
@@ -139,6 +140,7 @@ class Outbox:
 
     def _settle(self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None) -> None:
         row = message.row
+        compared = message_id and canonical_id(message_id, self._settings.response_ids)
         log_it = log.info if status is Status.ACCEPTED else log.warning
         log_it(f"mt.{status.value}", mt=row.id, mo=row.mo, link=self._link, command_status=command_status)
         self._submit(
@@ -146,7 +148,8 @@ class Outbox:
                 id=row.id,
                 status=status.value,
                 command_status=command_status,
-                message_id=message_id,
+                message_id=compared,
+                smsc_message_id=message_id if message_id != compared else None,
                 answered_ms=self._ports.clock.now_ms(),
                 tries=row.tries + (status is not Status.EXPIRED),
             )
@@ -198,7 +201,7 @@ class Outbox:
         if not isinstance(result, Settled):
             return False
         if result.message_id is not None or result.command_status is not None:
-            plain = structs.replace(result, message_id=None, command_status=None)
+            plain = structs.replace(result, message_id=None, smsc_message_id=None, command_status=None)
             self._results[result.id, Settled] = plain
             return True
         self._held.discard(result.id)

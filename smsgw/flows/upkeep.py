@@ -88,6 +88,9 @@ class Upkeep:
             deleted = await sweep.forget_attempts(self._ports, self._retention)
             if deleted:
                 log.info("attempts.forgotten", rows=deleted)
+            unclaimed = await sweep.forget_receipts(self._ports, self._retention)
+            if unclaimed:
+                log.warning("receipts.forgotten", rows=unclaimed)
 
     def _read_key_file(self) -> bool:
         """Read the vault's keys if the file is another one now; what cannot be read changes nothing."""

@@ -87,6 +87,7 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long records are kept."""
 
     attempts_days: Annotated[int, Meta(ge=7, le=36_600)] = 400  # attempts to use codes, and what was spent of them
+    unmatched_receipts_h: Annotated[int, Meta(ge=1, le=8_784)] = 72  # receipts that name no message of ours
 
 
 class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,6 +144,13 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     message_id_tlv: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0  # tag of the operator's own MO id, 0 = sends none
     part_expiry_s: Seconds = 600.0  # longest wait for the missing parts of a long message
     receipts: bool = False  # ask for delivery receipts
+    # How message ids are written in responses and in receipts, where the two differ (domain/receipts.py)
+    response_ids: Literal["text", "caseless", "decimal", "hex"] = "text"
+    receipt_ids: Literal["text", "caseless", "decimal", "hex"] = "text"
+    receipt_states: dict[str, Literal["delivered", "failed", "progress"]] = {}  # the operator's own words, in capitals
+    time_zone: str = "UTC"  # of the SMSC's clock, for dates in receipts
+    ask_after_s: Annotated[float, Meta(ge=0, le=86_400 * 30)] = 0.0  # no receipt so long: query_sm; 0: never
+    supports: list[Literal["query_sm", "cancel_sm", "replace_sm"]] = []  # operations that the operator offers
     test: bool = False  # a simulated operator: what is bought here is a test, and only test keys see it
     retry_first_s: Seconds = 1.0  # first pause after a refusal that may be tried again
     retry_ceiling_s: Seconds = 60.0

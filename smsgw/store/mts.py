@@ -41,9 +41,10 @@ class Settled(Struct, frozen=True, kw_only=True):
     id: str
     status: str
     command_status: int | None
-    message_id: str | None
+    message_id: str | None  # as receipts of this link are compared
     answered_ms: int
     tries: int
+    smsc_message_id: str | None = None  # as the SMSC wrote it, where that is something else
 
 
 class Retry(Struct, frozen=True, kw_only=True):
