@@ -33,7 +33,7 @@ def uncommented(text: str) -> str:
 def flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in table.items():
-        values |= flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
+        values |= flat(value, f"{path}{key}.") if isinstance(value, dict) and value else {f"{path}{key}": value}
     return values
 
 
