@@ -191,6 +191,7 @@ class App:
             try:
                 taken = await receiver.sweep(int(self._configuration.main.node_lease_s * 1000))
                 taken += await leftovers.sweep()
+                await receiver.give_up_parts()
                 if taken:
                     self._look_again()
                 await keep_name()

@@ -52,6 +52,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     arrival: Arrival
     incoming: Incoming
     decision: Decision | None  # None: a part of a long message, decided when it is whole
+    incomplete: bool = False  # parts of it never came
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -62,6 +63,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     body: str | None = None
     service: str | None = None
     outcome: str | None = None
+    incomplete: bool = False
 
 
 def draft(ports: Ports, catalog: Catalog, arrival: Arrival) -> Draft:
@@ -83,14 +85,14 @@ def decide(ports: Ports, catalog: Catalog, arrival: Arrival, text: str | None, n
     to = _answerable(arrival, link)
     if isinstance(route, NoService):
         answers = _rule_answer(ports, catalog, route, to, now_ms)
-        return Decision(body=_storable(text), service=None, outcome=route.value, answers=answers)
+        return Decision(body=storable(text), service=None, outcome=route.value, answers=answers)
     service = catalog.services[route.service]
     if route.again:
         ask = Ask(service=service, to=to)
-        return Decision(body=_storable(text), service=route.service, outcome="code_told_again", ask=ask)
+        return Decision(body=storable(text), service=route.service, outcome="code_told_again", ask=ask)
     issued = access.prepare(ports, Purchase(service=service, to=to, test=link.test), now_ms)
     return Decision(
-        body=_storable(text), service=route.service, outcome="code_issued", issued=issued, answers=issued.answer
+        body=storable(text), service=route.service, outcome="code_issued", issued=issued, answers=issued.answer
     )
 
 
@@ -108,7 +110,7 @@ def _rule_answer(ports: Ports, catalog: Catalog, reason: NoService, to: Answerab
     return answer(ports, to, segments, now_ms, valid_ms=_ANSWER_VALID_MS, max_replies=MAX_ANSWER_PARTS)
 
 
-def _storable(text: str | None) -> str | None:
+def storable(text: str | None) -> str | None:
     """Return the text without NUL, which PostgreSQL's text cannot hold; the payload keeps it."""
     return text.replace("\0", "\N{SYMBOL FOR NULL}") if text else text
 
@@ -154,4 +156,10 @@ def row(one: Draft, verdict: Verdict) -> MoRow:
         body=verdict.body,
         service=verdict.service,
         outcome=verdict.outcome,
+        types=_types(pdu) if part else None,
+        incomplete=int(verdict.incomplete),
     )
+
+
+def _types(pdu: Message) -> str:
+    return f"{pdu.source_addr_ton}/{pdu.source_addr_npi}/{pdu.dest_addr_ton}/{pdu.dest_addr_npi}"

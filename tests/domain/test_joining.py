@@ -36,6 +36,25 @@ def test_a_stored_part_that_is_there_twice_is_taken_once() -> None:
     assert (whole.others, whole.body, doubles) == (["a"], b"old2", set())
 
 
+def test_a_part_of_other_content_begins_the_next_message() -> None:
+    """Phones count references to 255: sooner or later an unfinished message meets its successor."""
+    wholes, doubles = join(
+        [piece("a", 1, 3, b"old "), piece("b", 3, 3, b"end")], [piece("c", 1, 3), piece("d", 2, 3), piece("e", 3, 3)]
+    )
+    assert [(one.id, one.others, one.body, one.complete, one.begins) for one in wholes] == [
+        ("a", ["b"], b"old end", False, True),
+        ("e", ["c", "d"], b"123", True, True),
+    ]
+    assert doubles == set()
+
+
+def test_what_is_given_up_as_it_comes_is_named_by_what_came_last() -> None:
+    wholes, _ = join([piece("a", 2, 3, b"old")], [piece("b", 3, 3, b"old"), piece("c", 2, 3, b"new")])
+    assert [(one.id, one.others, one.body, one.complete, one.begins) for one in wholes] == [
+        ("b", ["a"], b"oldold", False, False)
+    ]
+
+
 def test_after_a_whole_its_key_begins_anew() -> None:
     """The subscriber sends the same long text again; the phone gives it the same reference."""
     wholes, doubles = join([], [piece("a", 1, 2), piece("b", 2, 2), piece("c", 1, 2), piece("d", 2, 2)])
@@ -60,7 +79,7 @@ def test_a_character_cut_in_two_is_whole_again() -> None:
 def test_however_they_come_one_message_is_one_whole(order: list[int], stored: int, again: list[int]) -> None:
     pieces = [piece(f"p{number}", number, 5, b"<%d>" % number) for number in order]
     before, now = pieces[:stored], pieces[stored:]
-    doubles = [piece(f"again{at}", order[at], 5) for at in again if at < len(order) - 1]
+    doubles = [piece(f"again{at}", order[at], 5, b"<%d>" % order[at]) for at in again if at < len(order) - 1]
     # what comes again comes before the last part
     arrived = [*now[:-1], *doubles, *now[-1:]] if now else []
     wholes, told = join(before, arrived)

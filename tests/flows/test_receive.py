@@ -46,6 +46,8 @@ async def test_a_paid_message_is_recorded_buys_a_code_and_is_answered_at_once(en
             "body": "sun please",
             "service": "sun",
             "outcome": "code_issued",
+            "types": None,
+            "incomplete": 0,
         }
         [code] = await one.codes()
         found = await one.rows("codes", "id", "service", "mo", "link", "msisdn", "lookup", "issued_ms", "used")

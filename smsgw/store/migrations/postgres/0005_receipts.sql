@@ -9,3 +9,9 @@ create index receipts_unmatched_at on receipts (received_ms) where mt is null;
 
 -- As the SMSC wrote it, where receipts write it otherwise: it is asked about by its own name.
 alter table mts add column smsc_message_id text;
+
+-- Long messages whose other parts never come: what there is of them is answered after a time.
+alter table mos add column types text;                             -- of a part: TON and NPI of both addresses
+alter table mos add column incomplete integer not null default 0;
+
+create index mos_parts_due on mos (link, received_ms) where status = 'part';
