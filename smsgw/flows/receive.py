@@ -21,9 +21,10 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
 from smsgw.smpp.receipt import is_receipt
-from smsgw.store import mos, mts, nodes, sessions
+from smsgw.store import mos, mts, nodes, operations, sessions
 from smsgw.store.database import Transaction
 from smsgw.store.mos import Absorbed
+from smsgw.store.operations import AlertRow
 from smsgw.store.receipts import ReceiptRow
 from smsgw.store.sessions import Proof, SessionRow
 
@@ -58,7 +59,13 @@ class SessionEnded(Struct, frozen=True, kw_only=True):
     proven: str
 
 
-Item = Arrival | SessionStarted | SessionProven | SessionEnded
+class Alerted(Struct, frozen=True, kw_only=True):
+    """An SMSC says that a subscriber can be reached again."""
+
+    row: AlertRow
+
+
+Item = Arrival | SessionStarted | SessionProven | SessionEnded | Alerted
 
 
 class _Told(Struct, frozen=True, kw_only=True):
@@ -68,7 +75,7 @@ class _Told(Struct, frozen=True, kw_only=True):
     row: ReceiptRow
 
 
-_Event = SessionStarted | SessionProven | SessionEnded
+_Event = SessionStarted | SessionProven | SessionEnded | Alerted
 _Read = Draft | _Told
 _Entry = _Read | _Event
 
@@ -300,6 +307,8 @@ class Receiver:
     async def _take(self, transaction: Transaction, step: _Step, now_ms: int, effects: _Effects) -> None:
         if isinstance(step, SessionStarted):
             await sessions.start(transaction, step.row)
+        elif isinstance(step, Alerted):
+            await operations.record_alerts(transaction, [step.row])
         elif isinstance(step, SessionProven):
             await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven, newest="")])
         elif isinstance(step, SessionEnded):

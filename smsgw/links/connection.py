@@ -9,19 +9,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
-from smsgw.errors import BindError, PduError, RepeatUndecided, SmsgwError, StoreBroken, StoreError, StoreUnavailable
+from smsgw.errors import (
+    BindError,
+    PduError,
+    RepeatUndecided,
+    SessionError,
+    SmsgwError,
+    StoreBroken,
+    StoreError,
+    StoreUnavailable,
+)
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
-from smsgw.flows.receive import Receiver, SessionEnded, SessionProven, SessionStarted
+from smsgw.flows.receive import Alerted, Receiver, SessionEnded, SessionProven, SessionStarted
 from smsgw.flows.send import Outbox
 from smsgw.kit.limits import TokenBucket
 from smsgw.kit.logs import get_logger
 from smsgw.kit.wire import Wire
+from smsgw.links.asking import Asking
 from smsgw.links.trace import Tracer, Tracing
 from smsgw.settings import LinkSettings
-from smsgw.smpp import events, pdus, status
+from smsgw.smpp import events, pdus, status, tlvs
 from smsgw.smpp.session import Session, SessionSettings
+from smsgw.store.operations import AlertRow
 from smsgw.store.sessions import SessionRow
 
 if TYPE_CHECKING:
@@ -79,6 +90,7 @@ class Connection:
         )
         self._wire: Wire[events.Event] | None = None
         self._tracer: Tracer | None = None
+        self._asking = Asking()
         self._id = ""
         self._bound: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._bound.add_done_callback(_look_at)
@@ -114,6 +126,11 @@ class Connection:
     def bound(self) -> bool:
         """Whether messages may travel."""
         return self._session.bound
+
+    @property
+    def can_send(self) -> bool:
+        """Whether a request could be sent now."""
+        return self._session.free > 0 and not self._stopping
 
     async def run(self, password: str, tracing: Tracing | None = None) -> str:
         """Connect, bind, serve until the end; return its reason.
@@ -234,6 +251,9 @@ class Connection:
 
     def _on_received(self, event: events.Received) -> None:
         request = event.request
+        if isinstance(request, pdus.AlertNotification):
+            self._take_alert(request)
+            return
         if not isinstance(request, pdus.DeliverSm | pdus.DataSm):
             log.info("link.notified", link=self._parts.link, pdu=request.name)
             return
@@ -262,6 +282,21 @@ class Connection:
             self._unanswered[mo] = self._newest
             self._newest = mo
             future.add_done_callback(partial(self._on_stored, request, mo))
+
+    def _take_alert(self, alert: pdus.AlertNotification) -> None:
+        """Have it recorded; it has no answer, so that what cannot be stored now is lost."""
+        ports = self._parts.ports
+        row = AlertRow(
+            id=ports.ids.new("al"),
+            link=self._parts.link,
+            received_ms=ports.clock.now_ms(),
+            source=alert.source_addr,
+            esme=alert.esme_addr,
+            ms_availability=tlvs.integer(alert.tlvs, tlvs.MS_AVAILABILITY_STATUS),
+        )
+        log.info("link.alert", link=row.link, alert=row.id, ms_availability=row.ms_availability)
+        with contextlib.suppress(asyncio.QueueFull):
+            self._parts.receiver.submit(Alerted(row=row)).add_done_callback(_look_at)
 
     def _on_stored(self, request: pdus.DeliverSm | pdus.DataSm, mo: str, stored: asyncio.Future[None]) -> None:
         """Acknowledge what is on disk; ask for another try of what is not."""
@@ -337,7 +372,8 @@ class Connection:
     def _on_answered(self, event: events.Answered | events.Late) -> None:
         message = self._in_flight.pop(event.response.sequence_number, None)
         if message is None:
-            return  # timed out before; it is on its way again
+            self._asking.answered(event)
+            return  # a question's; or timed out before, and the message is on its way again
         response = event.response
         if response.command_status == status.ESME_ROK and isinstance(response, pdus.SubmitSmResp):
             self._parts.outbox.accepted(message, response.message_id[:_OUTGOING_NAME])
@@ -348,6 +384,20 @@ class Connection:
         message = self._in_flight.pop(event.sequence_number, None)
         if message is not None:
             self._parts.outbox.unanswered(message)
+        else:
+            self._asking.unanswered(event)
+
+    async def ask(self, request: pdus.Pdu) -> pdus.Pdu:
+        """Send a request that is no message, and return its response; see ``Asking.ask``."""
+
+        def send() -> int:
+            if self._stopping or self._wire is None:
+                raise SessionError("the bind is being ended")
+            number = self._session.request(request, self._now_ms())
+            self._wire.send_soon()
+            return number
+
+        return await self._asking.ask(send)
 
     def _on_unsolicited(self, event: events.Unsolicited) -> None:
         log.warning("link.unsolicited", link=self._parts.link, pdu=event.response.name)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import Final
 
-from smsgw.errors import BindError, SmsgwError, StoreBroken
+from smsgw.errors import BindError, SessionError, SmsgwError, StoreBroken
 from smsgw.flows.ports import Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.send import Outbox
@@ -14,6 +14,7 @@ from smsgw.kit.tasks import Supervisor
 from smsgw.links.connection import Connection, Parts
 from smsgw.links.trace import Tracing
 from smsgw.settings import LinkSettings
+from smsgw.smpp.pdus import Pdu
 
 log = get_logger(__name__)
 
@@ -109,6 +110,17 @@ class Link:
         self._tracing = tracing
         for connection in self._live.values():
             connection.trace(tracing)
+
+    async def ask(self, request: Pdu) -> Pdu:
+        """Send a request that is no message on a bind that can, and return its response.
+
+        Raises:
+            SessionError: there is none, its window is full, or the SMSC did not answer.
+        """
+        for connection in tuple(self._live.values()):
+            if connection.can_send:
+                return await connection.ask(request)
+        raise SessionError("no bind can send now")
 
     def _wake(self) -> None:
         """Have the binds send, once for all that wake them in this turn of the loop."""

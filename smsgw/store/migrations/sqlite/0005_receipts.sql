@@ -15,3 +15,33 @@ alter table mos add column types text;                             -- of a part:
 alter table mos add column incomplete integer not null default 0;
 
 create index mos_parts_due on mos (link, received_ms) where status = 'part';
+
+-- Questions to SMSCs about messages that they have accepted: query_sm, cancel_sm, replace_sm.
+create table operations (
+    id text not null primary key,
+    link text not null,
+    mt text not null,
+    kind text not null check (kind in ('query', 'cancel', 'replace')),
+    sealed blob,                      -- the new text, in the coding of the old one
+    key_id text,
+    created_ms integer not null,
+    until_ms integer not null,             -- later it is of no use to anybody
+    actor text not null,
+    status text not null default 'waiting' check (status in ('waiting', 'asked', 'done', 'failed')),
+    result text                          -- what the SMSC answered, or why nobody asked
+) strict, without rowid;
+
+create index operations_waiting on operations (link, id) where status = 'waiting';
+create index operations_mt on operations (mt);
+
+-- Subscribers who can be reached again, as SMSCs say (alert_notification).
+create table alerts (
+    id text not null primary key,
+    link text not null,
+    received_ms integer not null,
+    source text not null,
+    esme text not null,
+    ms_availability integer
+) strict, without rowid;
+
+create index alerts_received on alerts (received_ms);
