@@ -44,7 +44,7 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: BaseRequest, resp: StreamResponse, start_time: float | None
     ) -> tuple[StreamResponse, bool]:
-        """Write an answer; one that did not come through the guard gets its headers, and a fault its page or problem."""
+        """Write an answer; one that did not come through the guard gets its headers, a fault its page or problem."""
         if isinstance(resp, web.HTTPException) and isinstance(request, Request):
             resp = refused(request, resp)
         if not resp.prepared and _MARK not in resp.headers:
