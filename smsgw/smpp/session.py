@@ -46,6 +46,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     enquire_link_interval_ms: int = 30_000  # of silence, before we ask; 0 = never
     max_pdu_bytes: int = 65_536
     max_unanswered_in: int = 500  # requests of the peer that wait for our response, above which it is not read
+    first_sequence_number: int = 1  # of our requests; each side numbers its own
 
 
 class Session:
@@ -91,6 +92,7 @@ class Session:
         self._takes = SENDS[self._peer].get(State.OPEN, _NONE)
         self._framer = Framer(settings.max_pdu_bytes)
         self._outstanding = Outstanding()
+        self._outstanding.use(settings.first_sequence_number - 1)
         self._owed: dict[int, int] = {}  # sequence number → requests of the peer that wait for our response
         self._owed_total = 0
         self._patient: list[bytes] = []  # refusals that wait for the answer to our unbind
