@@ -25,7 +25,7 @@ from smsgw.simulator.faults import (
 from smsgw.simulator.operations import Ledger
 from smsgw.smpp import pdus, status, tlvs
 from smsgw.smpp.codec import encode
-from smsgw.smpp.events import Answered, Ended, Event, Received, TimedOut
+from smsgw.smpp.events import Answered, Ended, Event, Late, Received, TimedOut, Unsolicited
 from smsgw.smpp.pdus import DataSm, Pdu, SubmitSm
 from smsgw.smpp.session import Session
 from smsgw.smpp.states import State
@@ -156,6 +156,10 @@ class Peer:
                 self._on_request(event.request)
             elif isinstance(event, Answered):
                 self._on_answer(event.response)
+            elif isinstance(event, Late | Unsolicited):  # a generic_nack to what no session wrote, too
+                self._owner.show(
+                    self.number, sent=False, pdu=event.response, sequence_number=event.response.sequence_number
+                )
             elif isinstance(event, TimedOut):
                 delivery = self._sent.pop(event.sequence_number, None)
                 if delivery is not None:
