@@ -1,6 +1,7 @@
 """`smsgw simulate`: an operator's SMSC on this machine, played by hand or by a scenario that says what goes wrong."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -139,7 +140,7 @@ def _announce(scenario: Scenario, wanted: SmscSettings, port: int | None, author
         screen.print(f'  SMSC on {wanted.host}:{port}; the gateway binds as "{wanted.system_id}"', markup=False)
     if authority is not None:
         screen.print(f"  its certificate, for tls_ca_file: {authority}", markup=False)
-    for where, table in (("link's", scenario.link), ("service's", scenario.service)):
+    for where, table in (("link", scenario.link), ("service", scenario.service)):
         if table:
             told = ", ".join(f"{name} = {_toml(value)}" for name, value in table.items())
             screen.print(f"  the gateway's {where} file must have: {told}", markup=False)
@@ -147,7 +148,9 @@ def _announce(scenario: Scenario, wanted: SmscSettings, port: int | None, author
 
 
 def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value).replace("'", '"')
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_toml(one)}' for name, one in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _tell(outcome: Outcome) -> None:
