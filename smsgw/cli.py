@@ -16,7 +16,7 @@ from rich.table import Table
 
 from smsgw import settings
 from smsgw.app import App
-from smsgw.commands import codes, ground, keys, webhooks
+from smsgw.commands import codes, ground, keys, messages, webhooks
 from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, errors, load, screen, tell
 from smsgw.commands.trace import trace
 from smsgw.demo import bench as measuring
@@ -41,6 +41,7 @@ commands = typer.Typer(
 )
 commands.add_typer(codes.commands, name="codes")
 commands.add_typer(keys.commands, name="keys")
+commands.add_typer(messages.commands, name="messages")
 commands.add_typer(webhooks.commands, name="webhooks")
 commands.command()(trace)
 
