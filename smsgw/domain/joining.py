@@ -21,7 +21,7 @@ class Whole(Struct, frozen=True, kw_only=True):
 
     id: str  # the piece that completed it
     others: list[str]
-    body: bytes
+    parts: list[Part]  # in order
 
 
 def join(stored: Iterable[Piece], arrived: Sequence[Piece]) -> tuple[list[Whole], set[str]]:
@@ -43,7 +43,7 @@ def join(stored: Iterable[Piece], arrived: Sequence[Piece]) -> tuple[list[Whole]
             continue
         have[piece.part.number] = piece
         if len(have) == piece.part.total:
-            body = segments.join([one.part for one in have.values()])
-            wholes.append(Whole(id=piece.id, others=[one.id for one in have.values() if one is not piece], body=body))
+            parts = segments.in_order([one.part for one in have.values()])
+            wholes.append(Whole(id=piece.id, others=[one.id for one in have.values() if one is not piece], parts=parts))
             del waiting[piece.key]
     return wholes, doubles

@@ -3,6 +3,7 @@
 All of this is computing: done beforehand, it goes on while the store is busy with the messages before.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from smsgw.flows.outgoing import Answerable, Outgoing, answer
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.settings import LinkSettings
 from smsgw.store.mos import MoRow
-from smsgw.text.segments import split
+from smsgw.text.segments import Part, split
 
 _ANSWER_VALID_MS: Final = 86_400_000
 
@@ -94,9 +95,9 @@ def decide(ports: Ports, catalog: Catalog, arrival: Arrival, text: str | None, n
     )
 
 
-def joined_text(body: bytes, data_coding: int, settings: LinkSettings) -> str | None:
+def joined_text(parts: Sequence[Part], data_coding: int, settings: LinkSettings) -> str | None:
     """Return the text of a long message whose parts are together."""
-    return incoming.text_of(body, data_coding, settings)
+    return incoming.text_of_parts(parts, data_coding, settings)
 
 
 def _rule_answer(ports: Ports, catalog: Catalog, reason: NoService, to: Answerable, now_ms: int) -> list[Outgoing]:

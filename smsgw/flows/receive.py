@@ -25,7 +25,7 @@ from smsgw.store.database import Transaction
 from smsgw.store.mos import Absorbed, Joined
 from smsgw.store.receipts import ReceiptRow
 from smsgw.store.sessions import Proof, SessionRow
-from smsgw.text.segments import UDHI, Part, strip_udh
+from smsgw.text.segments import Part, part_again
 
 log = get_logger(__name__)
 
@@ -385,7 +385,7 @@ class Receiver:
         for whole in wholes:
             verdicts.update({mo: Verdict(status="joined", whole=whole.id) for mo in whole.others if mo in parts})
             await mos.join_parts(transaction, [Joined(id=mo, whole=whole.id) for mo in whole.others if mo not in parts])
-            joined[whole.id] = self._whole(parts[whole.id], whole.body, now_ms)
+            joined[whole.id] = self._whole(parts[whole.id], whole.parts, now_ms)
         return [joined.get(one.arrival.id, one) for one in fresh if one.decision or one.arrival.id in joined]
 
     async def _waiting(
@@ -394,10 +394,10 @@ class Receiver:
         since_ms = now_ms - int(self._catalog.links[link].part_expiry_s * 1000)
         return await mos.waiting_parts(transaction, part_keys, since_ms)
 
-    def _whole(self, last: Draft, body: bytes, now_ms: int) -> Draft:
+    def _whole(self, last: Draft, together: Sequence[Part], now_ms: int) -> Draft:
         """Return the draft of a long message, under the id of the part that completed it."""
         arrival = last.arrival
-        text = drafts.joined_text(body, arrival.pdu.data_coding, self._catalog.links[arrival.link])
+        text = drafts.joined_text(together, arrival.pdu.data_coding, self._catalog.links[arrival.link])
         decision = drafts.decide(self._ports, self._catalog, arrival, text, now_ms)
         return Draft(arrival=arrival, incoming=last.incoming, decision=decision)
 
@@ -464,6 +464,5 @@ def _piece(one: Draft) -> joining.Piece:
 
 
 def _stored_piece(stored: mos.WaitingPart) -> joining.Piece:
-    body = strip_udh(stored.payload)[1] if stored.esm_class & UDHI else stored.payload
-    part = Part(reference=0, wide=False, total=stored.part_total, number=stored.part_number, body=body)
+    part = part_again(stored.payload, stored.esm_class, stored.part_total, stored.part_number)
     return joining.Piece(id=stored.id, key=stored.part_key, part=part)

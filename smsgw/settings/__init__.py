@@ -119,7 +119,9 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     system_type: Annotated[str, Meta(max_length=12)] = ""  # §5.2.3
     interface_version: Literal["3.3", "3.4", "5.0"] = "3.4"
     address_range: Annotated[str, Meta(max_length=40)] = ""  # §5.2.7
-    default_alphabet: Literal["gsm7", "latin1", "ascii", "utf8"] = "gsm7"  # what data_coding 0 means here
+    default_alphabet: Literal["gsm7", "gsm7_packed", "latin1", "ascii", "utf8"] = (
+        "gsm7"  # what data_coding 0 means here
+    )
     window: Annotated[int, Meta(ge=1, le=1000)] = 10  # unanswered submit_sm per bind
     rate_per_s: Annotated[float, Meta(ge=0, le=100_000)] = 0.0  # submit_sm a second, 0 = no limit
     connect_timeout_s: Seconds = 10.0

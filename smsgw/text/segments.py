@@ -6,11 +6,11 @@ The user data header is that of 3GPP TS 23.040 §9.2.3.24; the sar_ TLVs are tho
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import msgspec
+from msgspec import Struct
 
 from smsgw.errors import TextError
 from smsgw.text import coding
-from smsgw.text.gsm7 import ESCAPE
+from smsgw.text.gsm7 import ESCAPE, PLAIN, Tables
 
 UDHI: Final = 0x40
 """The esm_class bit that says that the payload begins with a user data header."""
@@ -21,11 +21,12 @@ _GSM7_ALONE, _GSM7_PART = 160, 153
 _UCS2_ALONE, _UCS2_PART = 140, 134
 
 _CONCATENATED, _CONCATENATED_WIDE = 0x00, 0x08  # TS 23.040 §9.2.3.24.1 and §9.2.3.24.8
+_SINGLE_SHIFT, _LOCKING_SHIFT = 0x24, 0x25  # TS 23.040 §9.2.3.24.15 and §9.2.3.24.16
 _LENGTH: Final = {_CONCATENATED: 3, _CONCATENATED_WIDE: 4}
 _HIGH_SURROGATES: Final = range(0xD8, 0xDC)
 
 
-class Segment(msgspec.Struct, frozen=True, kw_only=True):
+class Segment(Struct, frozen=True, kw_only=True):
     """What one submit_sm carries."""
 
     data_coding: int
@@ -35,7 +36,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     parts: int
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class Part(Struct, frozen=True, kw_only=True):
     """One received part of a longer message. Parts belong together when reference, wide and total are equal."""
 
     reference: int
@@ -43,6 +44,16 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     total: int  # 1 to 255
     number: int  # 1 to total
     body: bytes  # without the header; decode only the joined bodies
+    header: int = 0  # octets of the header that stood before it
+    tables: Tables = PLAIN  # the national languages that the header names; each part has its own
+
+
+class Body(Struct, frozen=True, kw_only=True):
+    """What a payload holds behind its user data header."""
+
+    data: bytes
+    header: int = 0  # octets
+    tables: Tables = PLAIN
 
 
 def split(text: str, *, reference: int, max_parts: int = MAX_PARTS) -> list[Segment]:
@@ -127,27 +138,50 @@ def parse_part(payload: bytes, esm_class: int, sar: tuple[int, int, int] | None 
         esm_class: as received.
         sar: the TLVs' reference, total, number, when all three came.
     """
-    body = payload
-    if esm_class & UDHI:
-        elements, body = strip_udh(payload)
-        for identifier, data in reversed(elements.items()):
-            if _LENGTH.get(identifier) == len(data):
-                reference, total, number = int.from_bytes(data[:-2]), data[-2], data[-1]
-                part = _part(reference, total, number, body, wide=identifier == _CONCATENATED_WIDE)
-                if part is not None:
-                    return part
-    return None if sar is None else part_from_sar(*sar, body)
+    if not esm_class & UDHI:
+        return None if sar is None else _part(*sar, Body(data=payload), wide=True)
+    elements, data = strip_udh(payload)
+    body = _body(payload, elements, data)
+    for identifier, value in reversed(elements.items()):
+        if _LENGTH.get(identifier) == len(value):
+            reference, total, number = int.from_bytes(value[:-2]), value[-2], value[-1]
+            part = _part(reference, total, number, body, wide=identifier == _CONCATENATED_WIDE)
+            if part is not None:
+                return part
+    return None if sar is None else _part(*sar, body, wide=True)
 
 
-def part_from_sar(reference: int, total: int, number: int, body: bytes) -> Part | None:
-    """Return the part that the sar_msg_ref_num, sar_total_segments and sar_segment_seqnum TLVs describe, or None."""
-    return _part(reference, total, number, body, wide=True)
+def part_again(payload: bytes, esm_class: int, total: int, number: int) -> Part:
+    """Return a part of which it is known that it is one; its reference does not matter any more."""
+    body = body_of(payload, esm_class)
+    return Part(
+        reference=0, wide=False, total=total, number=number, body=body.data, header=body.header, tables=body.tables
+    )
 
 
-def _part(reference: int, total: int, number: int, body: bytes, *, wide: bool) -> Part | None:
+def body_of(payload: bytes, esm_class: int) -> Body:
+    """Return what a payload holds behind its user data header, if esm_class says that it has one."""
+    return _body(payload, *strip_udh(payload)) if esm_class & UDHI else Body(data=payload)
+
+
+def _body(payload: bytes, elements: dict[int, bytes], data: bytes) -> Body:
+    locking, single = elements.get(_LOCKING_SHIFT, b""), elements.get(_SINGLE_SHIFT, b"")
+    tables = (locking[0] if len(locking) == 1 else 0, single[0] if len(single) == 1 else 0)
+    return Body(data=data, header=len(payload) - len(data), tables=PLAIN if tables == PLAIN else tables)
+
+
+def _part(reference: int, total: int, number: int, body: Body, *, wide: bool) -> Part | None:
     if not 1 <= number <= total <= MAX_PARTS:
         return None
-    return Part(reference=reference, wide=wide, total=total, number=number, body=body)
+    return Part(
+        reference=reference,
+        wide=wide,
+        total=total,
+        number=number,
+        body=body.data,
+        header=body.header,
+        tables=body.tables,
+    )
 
 
 def join(parts: Sequence[Part]) -> bytes:
@@ -156,7 +190,12 @@ def join(parts: Sequence[Part]) -> bytes:
     Args:
         parts: every part of one message once, in any order.
     """
-    return b"".join(part.body for part in sorted(parts, key=_number))
+    return b"".join(part.body for part in in_order(parts))
+
+
+def in_order(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts as they were cut."""
+    return sorted(parts, key=_number)
 
 
 def _number(part: Part) -> int:

@@ -4,10 +4,11 @@ import random
 
 import pytest
 from hypothesis import example, given, strategies as st
+from msgspec import structs
 
 from smsgw.errors import TextError
 from smsgw.text import coding, segments
-from smsgw.text.segments import UDHI, Part, Segment
+from smsgw.text.segments import UDHI, Body, Part, Segment
 
 HEADER = b"\x05\x00\x03\x2a"
 TEXTS = st.text(
@@ -154,7 +155,9 @@ def part(number: int, body: bytes, *, total: int = 2, reference: int = 42, wide:
     ],
 )
 def test_a_payload_with_a_header_is_a_part_or_a_message_of_its_own(payload: bytes, expected: Part | None) -> None:
-    assert segments.parse_part(payload, UDHI) == expected
+    found = segments.parse_part(payload, UDHI)
+    assert (found and structs.replace(found, header=0)) == expected
+    assert found is None or found.header + len(found.body) == len(payload)
 
 
 def test_without_the_esm_class_bit_there_is_no_header() -> None:
@@ -173,14 +176,27 @@ def test_without_the_esm_class_bit_there_is_no_header() -> None:
 )
 def test_sar_tlvs_describe_a_part_too(sar: tuple[int, int, int], expected: Part | None) -> None:
     assert segments.parse_part(b"hi", 0, sar) == expected
-    assert segments.part_from_sar(*sar, b"hi") == expected
 
 
 def test_the_header_decides_and_the_tlvs_count_where_it_says_nothing() -> None:
     both = segments.parse_part(b"\x05\x00\x03\x2a\x02\x01hi", UDHI, (7, 3, 3))
-    assert both == part(1, b"hi")
+    assert both == structs.replace(part(1, b"hi"), header=6)
     tlvs = segments.parse_part(b"\x04\x24\x02\x00\x00hi", UDHI, (7, 3, 3))
-    assert tlvs == part(3, b"hi", total=3, reference=7, wide=True)
+    assert tlvs == structs.replace(part(3, b"hi", total=3, reference=7, wide=True), header=5)
+
+
+def test_a_part_names_its_national_tables_and_a_message_of_its_own_does_too() -> None:
+    payload = b"\x0b\x00\x03\x2a\x02\x01\x24\x01\x01\x25\x01\x03hi"
+    found = segments.parse_part(payload, UDHI)
+    assert found is not None
+    assert (found.tables, found.header, found.body) == ((3, 1), 12, b"hi")
+    assert segments.part_again(payload, UDHI, 2, 1) == structs.replace(found, reference=0)
+    assert segments.body_of(payload[:1] + payload[1:], UDHI) == Body(data=b"hi", header=12, tables=(3, 1))
+    assert segments.body_of(payload, 0) == Body(data=payload)
+
+
+def test_a_table_element_of_another_length_names_none() -> None:
+    assert segments.body_of(b"\x07\x24\x02\x01\x01\x25\x01\x01hi", UDHI).tables == (1, 0)
 
 
 @pytest.mark.parametrize(
