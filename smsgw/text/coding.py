@@ -7,10 +7,10 @@ that the words before it, which may be paid for, are read. Octets that are no te
 unreadable: the link's settings then name the wrong alphabet, and a guess could buy something that nobody asked for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
-import msgspec
+from msgspec import Struct
 
 from smsgw.errors import TextError
 from smsgw.text import gsm7
@@ -30,26 +30,99 @@ DefaultAlphabet: TypeAlias = Literal["gsm7", "gsm7_packed", "latin1", "ascii", "
 """What an operator's SMSC means by data_coding 0; a setting of the link."""
 
 
-class Encoded(msgspec.Struct, frozen=True, kw_only=True):
-    """A text as bytes, and the data_coding that says how to read them."""
+Coding: TypeAlias = Literal["default", "ascii", "latin1", "iso8859-5", "iso8859-8", "ucs2"]
+"""What an operator takes: its default alphabet as data_coding 0, the others as 1, 3, 6, 7 and 8."""
 
-    data_coding: int  # DEFAULT (GSM 7 bit, one octet a septet) or UCS2 (UTF-16, big end first)
-    data: bytes
+Unit: TypeAlias = Literal["septet", "octet", "ucs2"]
+"""What the radio counts: of 160 septets, 140 octets or 70 UTF-16 units one SMS is made."""
 
 
-def encode(text: str) -> Encoded:
-    """Encode in the cheaper of GSM 7 bit and UTF-16.
+class Encoded(Struct, frozen=True, kw_only=True):
+    """A text as the radio carries it, and how the SMSC is handed that."""
+
+    data_coding: int
+    data: (
+        bytes  # in the radio's units: one octet a septet, two a UTF-16 unit; a cut must not part what belongs together
+    )
+    unit: Unit = "septet"
+    codec: str = ""  # the SMSC is not handed this but the text in another encoding: "latin-1", "ascii", "utf-8"
+    packed: bool = False  # the SMSC is handed packed septets
+
+    def handed(self, piece: bytes, header: int = 0) -> bytes:
+        """Return a piece of the data as it is handed to the SMSC, behind a header of so many octets."""
+        if self.packed:
+            return gsm7.pack(piece, header)
+        if not self.codec:
+            return piece
+        text = gsm7.decode(piece) if self.unit == "septet" else piece.decode("utf-16-be")
+        return text.encode(self.codec)
+
+
+def encode(
+    text: str, codings: Sequence[Coding] = ("default", "ucs2"), default: DefaultAlphabet = "gsm7"
+) -> list[Encoded]:
+    """Return every way to send a text.
+
+    The radio knows GSM 7 bit, octets and UCS-2 only. So what is handed over as Latin-1, ASCII or UTF-8 under
+    data_coding 0 is counted as GSM 7 bit, and what that cannot carry goes that way only where the link takes no UCS-2.
+
+    Args:
+        text: any.
+        codings: what the operator takes.
+        default: what it means by data_coding 0.
 
     Raises:
-        TextError: the text holds half a surrogate pair, which no coding can carry.
+        TextError: none of the codings carries the text, or it holds half a surrogate pair, which none can.
     """
     septets = gsm7.encode(text)
-    if septets is not None:
-        return Encoded(data_coding=DEFAULT, data=septets)
+    if septets is not None and default == "gsm7" and codings[0] == "default" and len(septets) <= _SEPTETS_ALONE:
+        return [Encoded(data_coding=DEFAULT, data=septets)]  # nothing is cheaper than one SMS
     try:
-        return Encoded(data_coding=UCS2, data=text.encode("utf-16-be"))
+        ucs2 = text.encode("utf-16-be")
     except UnicodeEncodeError as error:
         raise TextError(f"character {error.start} is half a surrogate pair") from None
+    ways = [_way(text, coding, default, septets, ucs2, only="ucs2" not in codings) for coding in codings]
+    found = [way for way in ways if way is not None]
+    if not found:
+        raise TextError(f"no coding that the link takes carries the text; there are {', '.join(codings)}")
+    return found
+
+
+_SEPTETS_ALONE: Final = 160
+_CODECS: Final[dict[str, tuple[int, str]]] = {
+    "ascii": (ASCII, "ascii"),
+    "latin1": (LATIN1, "latin-1"),
+    "iso8859-5": (CYRILLIC, "iso8859-5"),
+    "iso8859-8": (HEBREW, "iso8859-8"),
+}
+_DEFAULT_CODECS: Final[dict[str, str]] = {"latin1": "latin-1", "ascii": "ascii", "utf8": "utf-8"}
+
+
+def _way(
+    text: str, coding: Coding, default: DefaultAlphabet, septets: bytes | None, ucs2: bytes, *, only: bool
+) -> Encoded | None:
+    """Return how one coding carries the text, if it does; ``only``: the link takes no UCS-2."""
+    if coding == "ucs2":
+        return Encoded(data_coding=UCS2, data=ucs2, unit="ucs2")
+    if coding == "default" and default not in _DEFAULT_CODECS:
+        packed = default == "gsm7_packed"
+        return None if septets is None else Encoded(data_coding=DEFAULT, data=septets, packed=packed)
+    data_coding, codec = _CODECS.get(coding) or (DEFAULT, _DEFAULT_CODECS[default])
+    octets = _encoded(text, codec)
+    if octets is None:
+        return None
+    if coding not in {"default", "ascii"}:
+        return Encoded(data_coding=data_coding, data=octets, unit="octet")
+    if septets is not None:
+        return Encoded(data_coding=data_coding, data=septets, codec=codec)
+    return Encoded(data_coding=data_coding, data=ucs2, unit="ucs2", codec=codec) if only else None
+
+
+def _encoded(text: str, codec: str) -> bytes | None:
+    try:
+        return text.encode(codec)
+    except UnicodeEncodeError:
+        return None
 
 
 def decode(

@@ -60,6 +60,20 @@ def encode(text: str) -> bytes | None:
         return None
 
 
+def carries(character: str) -> bool:
+    """Whether the default alphabet or its extension table holds a character."""
+    return ord(character) in _ENCODE
+
+
+def missing(text: str) -> dict[str, list[int]]:
+    """Return the characters of ``text`` that cannot be encoded: {character: its places, from 1}."""
+    found: dict[str, list[int]] = {}
+    for place, character in enumerate(text, 1):
+        if not carries(character):
+            found.setdefault(character, []).append(place)
+    return found
+
+
 def septets(text: str) -> int | None:
     """Return how many septets ``text`` takes (an extension character takes two); None when it cannot be encoded."""
     encoded = encode(text)

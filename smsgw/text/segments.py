@@ -3,22 +3,26 @@
 The user data header is that of 3GPP TS 23.040 §9.2.3.24; the sar_ TLVs are those of SMPP 3.4 §5.3.2.22 to 24.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from smsgw.errors import TextError
 from smsgw.text import coding
+from smsgw.text.coding import Coding, DefaultAlphabet, Encoded, Unit
 from smsgw.text.gsm7 import ESCAPE, PLAIN, Tables
 
 UDHI: Final = 0x40
 """The esm_class bit that says that the payload begins with a user data header."""
 MAX_PARTS: Final = 255
 
-# Octets of text in one SMS: alone, and beside the header, which costs 7 septets or 3 UTF-16 units.
-_GSM7_ALONE, _GSM7_PART = 160, 153
-_UCS2_ALONE, _UCS2_PART = 140, 134
+LongMessages: TypeAlias = Literal["udh8", "udh16", "sar", "payload"]
+"""How a text of several SMS is handed over: with headers of 8 or 16 bit reference, sar_ TLVs, or in message_payload."""
+
+_ALONE: Final[dict[Unit, int]] = {"septet": 160, "octet": 140, "ucs2": 140}  # octets of Encoded.data in one SMS
+# The same beside a header, which costs 6 or 7 octets. With sar_ TLVs the SMSC chooses the header: room for the longer.
+_PART: Final[dict[Unit, tuple[int, int]]] = {"septet": (153, 152), "octet": (134, 133), "ucs2": (134, 132)}
 
 _CONCATENATED, _CONCATENATED_WIDE = 0x00, 0x08  # TS 23.040 §9.2.3.24.1 and §9.2.3.24.8
 _SINGLE_SHIFT, _LOCKING_SHIFT = 0x24, 0x25  # TS 23.040 §9.2.3.24.15 and §9.2.3.24.16
@@ -31,9 +35,23 @@ class Segment(Struct, frozen=True, kw_only=True):
 
     data_coding: int
     esm_class: int  # UDHI when the payload begins with a header, otherwise 0
-    payload: bytes  # header and data; at most 160 octets
+    payload: bytes  # header and data; at most 160 octets, or a whole text
     part: int  # from 1
     parts: int
+    sms: int = 1  # how many SMS the radio makes of it
+    sar: tuple[int, int, int] | None = None  # reference, total, number, for the sar_ TLVs
+    whole: bool = False  # belongs into message_payload: a text of several SMS, which the SMSC cuts
+
+
+class Outlet(Struct, frozen=True, kw_only=True):
+    """What an operator takes."""
+
+    default_alphabet: DefaultAlphabet = "gsm7"
+    codings: Sequence[Coding] = ("default", "ucs2")  # of two that take equally many SMS the first is chosen
+    long_messages: LongMessages = "udh8"
+
+
+_PLAIN_OUTLET: Final = Outlet()
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -56,52 +74,96 @@ class Body(Struct, frozen=True, kw_only=True):
     tables: Tables = PLAIN
 
 
-def split(text: str, *, reference: int, max_parts: int = MAX_PARTS) -> list[Segment]:
-    """Cut a text into segments: 160 septets or 70 UTF-16 units alone, 153 or 67 in each of several.
+def split(text: str, *, reference: int, max_parts: int = MAX_PARTS, outlet: Outlet = _PLAIN_OUTLET) -> list[Segment]:
+    """Cut a text into segments, in the coding that takes the fewest SMS: 160 septets or 70 UTF-16 units in one.
 
     An escape pair or a surrogate pair is never cut. An empty text is one empty segment.
 
     Args:
         text: what the subscriber reads.
-        reference: any integer; its low 8 bits tell these segments from those of other messages to the same phone.
-        max_parts: refuse a text that takes more; at most 255.
+        reference: any integer; its low 8 or 16 bits tell these segments from other messages to the same phone.
+        max_parts: refuse a text that takes more SMS; at most 255.
+        outlet: what the operator takes.
 
     Raises:
-        TextError: too many parts, or half a surrogate pair.
+        TextError: too many parts, half a surrogate pair, or none of the operator's codings carries the text.
     """
-    encoded = coding.encode(text)
-    data, data_coding = encoded.data, encoded.data_coding
-    if len(data) <= (_UCS2_ALONE if data_coding else _GSM7_ALONE):
-        return [Segment(data_coding=data_coding, esm_class=0, payload=data, part=1, parts=1)]
-    bodies = list(_cut_ucs2(data) if data_coding else _cut_gsm7(data))
+    ways = coding.encode(text, outlet.codings, outlet.default_alphabet)
+    for way in ways:
+        if len(way.data) <= _ALONE[way.unit]:
+            return [Segment(data_coding=way.data_coding, esm_class=0, payload=way.handed(way.data), part=1, parts=1)]
+    wide = outlet.long_messages in {"udh16", "sar"}
+    cut = [list(_cut(way, _PART[way.unit][wide])) for way in ways]
+    chosen = min(range(len(ways)), key=lambda at: len(cut[at]))
+    way, bodies = ways[chosen], cut[chosen]
     if len(bodies) > min(max_parts, MAX_PARTS):
         raise TextError(f"the text takes {len(bodies)} parts; {min(max_parts, MAX_PARTS)} are allowed")
-    parts = len(bodies)
-    header = bytes((5, _CONCATENATED, 3, reference & 0xFF, parts))
+    return _BUILD[outlet.long_messages](way, bodies, reference)
+
+
+def _with_header(way: Encoded, bodies: list[bytes], reference: int) -> list[Segment]:
+    header = bytes((5, _CONCATENATED, 3, reference & 0xFF, len(bodies)))
+    return _headed(way, bodies, header)
+
+
+def _with_wide_header(way: Encoded, bodies: list[bytes], reference: int) -> list[Segment]:
+    header = bytes((6, _CONCATENATED_WIDE, 4, reference >> 8 & 0xFF, reference & 0xFF, len(bodies)))
+    return _headed(way, bodies, header)
+
+
+def _headed(way: Encoded, bodies: list[bytes], header: bytes) -> list[Segment]:
+    size = len(header) + 1
     return [
         Segment(
-            data_coding=data_coding, esm_class=UDHI, payload=b"%b%c%b" % (header, part, body), part=part, parts=parts
+            data_coding=way.data_coding,
+            esm_class=UDHI,
+            payload=b"%b%c%b" % (header, part, way.handed(body, size)),
+            part=part,
+            parts=len(bodies),
         )
         for part, body in enumerate(bodies, 1)
     ]
 
 
-def _cut_gsm7(data: bytes) -> Iterator[bytes]:
-    start = 0
-    while start < len(data):
-        end = start + _GSM7_PART
-        if end < len(data) and data[end - 1] == ESCAPE:
-            end -= 1
-        yield data[start:end]
-        start = end
+def _with_sar(way: Encoded, bodies: list[bytes], reference: int) -> list[Segment]:
+    return [
+        Segment(
+            data_coding=way.data_coding,
+            esm_class=0,
+            payload=way.handed(body),
+            part=part,
+            parts=len(bodies),
+            sar=(reference & 0xFFFF, len(bodies), part),
+        )
+        for part, body in enumerate(bodies, 1)
+    ]
 
 
-def _cut_ucs2(data: bytes) -> Iterator[bytes]:
-    start = 0
+def _whole(way: Encoded, bodies: list[bytes], reference: int) -> list[Segment]:  # noqa: ARG001 - the SMSC makes its own
+    data = way.handed(b"".join(bodies))
+    whole = Segment(
+        data_coding=way.data_coding, esm_class=0, payload=data, part=1, parts=1, sms=len(bodies), whole=True
+    )
+    return [whole]
+
+
+_BUILD: Final[dict[LongMessages, Callable[[Encoded, list[bytes], int], list[Segment]]]] = {
+    "udh8": _with_header,
+    "udh16": _with_wide_header,
+    "sar": _with_sar,
+    "payload": _whole,
+}
+
+
+def _cut(way: Encoded, size: int) -> Iterator[bytes]:
+    data, start = way.data, 0
     while start < len(data):
-        end = start + _UCS2_PART
-        if end < len(data) and data[end - 2] in _HIGH_SURROGATES:
-            end -= 2
+        end = start + size
+        if end < len(data):
+            if way.unit == "septet" and data[end - 1] == ESCAPE:
+                end -= 1
+            elif way.unit == "ucs2" and data[end - 2] in _HIGH_SURROGATES:
+                end -= 2
         yield data[start:end]
         start = end
 

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from smsgw.errors import TextError
 from smsgw.text import coding, gsm7
-from smsgw.text.coding import DefaultAlphabet, Encoded
+from smsgw.text.coding import Coding, DefaultAlphabet, Encoded
 from smsgw.text.gsm7 import Tables
 
 ALPHABETS = ["gsm7", "gsm7_packed", "latin1", "ascii", "utf8"]
@@ -18,13 +18,13 @@ TABLES = st.integers(0, 255)
         ("YES", Encoded(data_coding=0, data=b"YES")),
         ("", Encoded(data_coding=0, data=b"")),
         ("5€", Encoded(data_coding=0, data=b"5\x1be")),
-        ("ДА", Encoded(data_coding=8, data=b"\x04\x14\x04\x10")),
-        ("😀", Encoded(data_coding=8, data=b"\xd8\x3d\xde\x00")),
-        ("`", Encoded(data_coding=8, data=b"\x00`")),
+        ("ДА", Encoded(data_coding=8, data=b"\x04\x14\x04\x10", unit="ucs2")),
+        ("😀", Encoded(data_coding=8, data=b"\xd8\x3d\xde\x00", unit="ucs2")),
+        ("`", Encoded(data_coding=8, data=b"\x00`", unit="ucs2")),
     ],
 )
 def test_a_text_takes_the_cheaper_coding(text: str, encoded: Encoded) -> None:
-    assert coding.encode(text) == encoded
+    assert coding.encode(text) == [encoded]
 
 
 def test_half_a_surrogate_pair_cannot_be_sent() -> None:
@@ -215,5 +215,35 @@ def test_any_bytes_are_a_text_or_a_text_error(
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_comes_back(text: str) -> None:
-    encoded = coding.encode(text)
-    assert coding.decode(encoded.data, encoded.data_coding) == text
+    for encoded in coding.encode(text, ["default", "ascii", "latin1", "iso8859-5", "iso8859-8", "ucs2"]):
+        assert coding.decode(encoded.handed(encoded.data), encoded.data_coding) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "codings", "default", "handed"),
+    [
+        ("café @", ["default"], "latin1", [(0, b"caf\xe9 @", "septet")]),
+        ("caf\u00ea", ["default", "ucs2"], "latin1", [(8, "caf\u00ea".encode("utf-16-be"), "ucs2")]),
+        ("caf\u00ea", ["default"], "latin1", [(0, b"caf\xea", "ucs2")]),
+        ("5€ @", ["default"], "utf8", [(0, "5€ @".encode(), "septet")]),
+        ("ДА", ["default"], "utf8", [(0, "ДА".encode(), "ucs2")]),
+        ("ДА", ["default", "ucs2"], "utf8", [(8, "ДА".encode("utf-16-be"), "ucs2")]),
+        ("YES @", ["default"], "ascii", [(0, b"YES @", "septet")]),
+        ("é", ["default", "ucs2"], "ascii", [(8, b"\x00\xe9", "ucs2")]),
+        ("hellohello", ["default"], "gsm7_packed", [(0, bytes.fromhex("e8329bfd4697d9ec37"), "septet")]),
+        ("ê", ["latin1", "ucs2"], "gsm7", [(3, b"\xea", "octet"), (8, b"\x00\xea", "ucs2")]),
+        ("Да", ["iso8859-5"], "gsm7", [(6, b"\xb4\xd0", "octet")]),
+        ("שמש", ["iso8859-8"], "gsm7", [(7, b"\xf9\xee\xf9", "octet")]),
+        ("a_b", ["ascii", "default"], "gsm7", [(1, b"a_b", "septet"), (0, b"a\x11b", "septet")]),
+    ],
+)
+def test_each_link_is_sent_what_it_means(
+    text: str, codings: list[Coding], default: DefaultAlphabet, handed: list[tuple[int, bytes, str]]
+) -> None:
+    ways = coding.encode(text, codings, default)
+    assert [(way.data_coding, way.handed(way.data), way.unit) for way in ways] == handed
+
+
+def test_what_no_coding_carries_is_an_error_that_says_which_there_are() -> None:
+    with pytest.raises(TextError, match="no coding that the link takes carries the text; there are default, latin1"):
+        coding.encode("ДА", ["default", "latin1"])
