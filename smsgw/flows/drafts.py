@@ -8,8 +8,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from smsgw.domain import incoming
+from smsgw.domain import incoming, manner
 from smsgw.domain.catalog import MAX_ANSWER_PARTS
+from smsgw.domain.costs import outlet_of
 from smsgw.domain.incoming import Incoming, Message
 from smsgw.domain.numbers import is_phone
 from smsgw.domain.routing import NoService
@@ -105,7 +106,9 @@ def _rule_answer(ports: Ports, catalog: Catalog, reason: NoService, to: Answerab
     text = getattr(catalog.answers, reason.value)
     if not text or not is_phone(to.source):
         return []
-    segments = split(text, reference=ports.random_bytes(1)[0])
+    link = catalog.links[to.link]
+    most = min(MAX_ANSWER_PARTS, link.max_parts)
+    segments = split(text, reference=int.from_bytes(ports.random_bytes(2)), max_parts=most, outlet=to.outlet)
     return answer(ports, to, segments, now_ms, valid_ms=_ANSWER_VALID_MS, max_replies=MAX_ANSWER_PARTS)
 
 
@@ -126,6 +129,8 @@ def _answerable(arrival: Arrival, settings: LinkSettings) -> Answerable:
         dest_ton=pdu.dest_addr_ton,
         dest_npi=pdu.dest_addr_npi,
         registered=settings.receipts,
+        outlet=outlet_of(settings),
+        manner=manner.of_message(settings, pdu.tlvs),
     )
 
 
