@@ -28,6 +28,7 @@ from smsgw.kit.limits import TokenBucket
 from smsgw.kit.logs import get_logger
 from smsgw.kit.wire import Wire
 from smsgw.links.asking import Asking
+from smsgw.links.submission import Form
 from smsgw.links.trace import Tracer, Tracing
 from smsgw.settings import LinkSettings
 from smsgw.smpp import events, pdus, status, tlvs
@@ -79,6 +80,7 @@ class Connection:
         self._kind = kind
         self._receives = kind != "transmitter"
         settings = parts.settings
+        self._form = Form(settings)
         self._session = Session(
             SessionSettings(
                 role="esme",
@@ -449,7 +451,7 @@ class Connection:
 
     def _send(self, message: Outgoing, now_ms: int) -> bool:
         try:
-            number = self._session.request(_submit_sm(message), now_ms)
+            number = self._session.request(self._form.fill(message, self._parts.ports.clock.now_ms()), now_ms)
         except PduError as error:
             log.error("mt.not_sendable", mt=message.row.id, link=self._parts.link, error=str(error))
             self._parts.outbox.refused(message, error.command_status)
@@ -490,19 +492,3 @@ def _look_at(future: asyncio.Future[None]) -> None:
     """See to it that asyncio does not complain of an exception that nobody waits for any more."""
     if not future.cancelled():
         future.exception()
-
-
-def _submit_sm(message: Outgoing) -> pdus.SubmitSm:
-    row = message.row
-    return pdus.SubmitSm(
-        source_addr_ton=row.source_ton,
-        source_addr_npi=row.source_npi,
-        source_addr=row.source,
-        dest_addr_ton=row.dest_ton,
-        dest_addr_npi=row.dest_npi,
-        destination_addr=row.destination,
-        esm_class=row.esm_class,
-        registered_delivery=row.registered,
-        data_coding=row.data_coding,
-        short_message=message.payload,
-    )

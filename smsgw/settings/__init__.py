@@ -17,7 +17,19 @@ import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.errors import SettingsError
-from smsgw.settings import words
+from smsgw.settings import submission, words
+from smsgw.settings.submission import (
+    Codings,
+    OffsetMinutes,
+    OptionalNpi,
+    OptionalTon,
+    Priority,
+    ProtocolId,
+    ServiceType,
+    SourceAddress,
+    Tag,
+    Tlv,
+)
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -129,7 +141,9 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     system_type: Annotated[str, Meta(max_length=12)] = ""  # §5.2.3
     interface_version: Literal["3.3", "3.4", "5.0"] = "3.4"
     address_range: Annotated[str, Meta(max_length=40)] = ""  # §5.2.7
-    default_alphabet: Literal["gsm7", "latin1", "ascii", "utf8"] = "gsm7"  # what data_coding 0 means here
+    default_alphabet: Literal["gsm7", "gsm7_packed", "latin1", "ascii", "utf8"] = (
+        "gsm7"  # what data_coding 0 means here
+    )
     window: Annotated[int, Meta(ge=1, le=1000)] = 10  # unanswered submit_sm per bind
     rate_per_s: Annotated[float, Meta(ge=0, le=100_000)] = 0.0  # submit_sm a second, 0 = no limit
     connect_timeout_s: Seconds = 10.0
@@ -154,6 +168,26 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     test: bool = False  # a simulated operator: what is bought here is a test, and only test keys see it
     retry_first_s: Seconds = 1.0  # first pause after a refusal that may be tried again
     retry_ceiling_s: Seconds = 60.0
+    # What is sent, and how
+    codings: Codings = msgspec.field(default_factory=lambda: ["default", "ucs2"])  # what it takes, the best first
+    long_messages: Literal["udh8", "udh16", "sar", "payload"] = "udh8"  # how texts of several SMS are handed over
+    max_parts: Annotated[int, Meta(ge=1, le=255)] = 10  # SMS that one text may take here
+    validity_period: Literal["none", "relative", "absolute"] = "none"  # whether and how the SMSC is told it (§7.1.1)
+    validity_utc_offset_min: OffsetMinutes = 0  # the SMSC's time zone, for absolute
+    receipts_of: Literal["all", "failures"] = "all"  # what receipts are asked for (§5.2.17)
+    receipts_intermediate: bool = False  # also notifications on the way
+    service_type: ServiceType = ""
+    messaging_mode: Literal["default", "datagram", "forward", "store_and_forward"] = "default"  # esm_class, §5.2.12
+    protocol_id: Annotated[int, Meta(ge=0, le=255)] = 0
+    priority_flag: Priority = 0
+    replace_if_present: bool = False  # a later answer replaces one that was not delivered yet; never parts
+    source_addr: SourceAddress = ""  # instead of the short code that was written to
+    source_ton: OptionalTon = -1  # -1: as the message that is answered has it; of a name 5
+    source_npi: OptionalNpi = -1
+    dest_ton: OptionalTon = -1
+    dest_npi: OptionalNpi = -1
+    tlvs: list[Tlv] = []
+    echo_tlvs: list[Tag] = []  # tags that an answer has from the message that it answers
 
     def __repr__(self) -> str:
         """Name the peer only: settings end up in tracebacks."""
@@ -197,6 +231,15 @@ class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     return_valid_s: Annotated[int, Meta(ge=5, le=120)] = 60
     allowed_ips: Annotated[list[str], Meta(max_length=100)] = []  # who may use the API; empty: nobody
     webhook_url: str = ""  # where the merchant is told what happens; empty: nowhere
+    characters: Literal["allow", "refuse", "transliterate"] = "allow"  # that GSM 7 bit cannot carry
+    # How the answers are submitted; what is not set here is the link's
+    service_type: ServiceType = ""
+    priority: Priority = 0
+    protocol_id: ProtocolId = -1
+    source_addr: SourceAddress = ""
+    source_ton: OptionalTon = -1
+    source_npi: OptionalNpi = -1
+    tlvs: list[Tlv] = []
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -374,6 +417,7 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
             for field in (*sorted(_NEEDED_URLS), "used_up_url", "throttled_url", "webhook_url")
             if not _is_url(getattr(service, field)) and (getattr(service, field) or field in _NEEDED_URLS)
         ]
+        problems += [f"{file}: {problem}" for problem in submission.service_problems(service)]
         if service.valid_for_s == 0 and service.uses == 0:
             problems.append(f"{file}: valid_for_s: set valid_for_s, uses or both: a code must end some day")
     return problems
@@ -401,6 +445,7 @@ def _link_problems(link: LinkSettings) -> list[str]:
     if 0 < link.rate_per_s < _LEAST_RATE:
         limits = f"0 (no limit) and numbers from {_LEAST_RATE} to 100000"
         found.append(f"rate_per_s: {words.shown(link.rate_per_s)} is not allowed; allowed are {limits}")
+    found += submission.link_problems(link)
     found += [
         f"{field}: {words.shown(value)} is not allowed; allowed are the visible characters of ASCII and spaces"
         for field in ("system_id", "system_type", "address_range")  # C-octet strings: SMPP 3.4 §3.1
