@@ -1,5 +1,6 @@
 """How answers are submitted: what message, service and link say stands in the rows, and is there after a restart."""
 
+from smsgw.flows import amend
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.send import Outbox
 from smsgw.links.submission import Form
@@ -129,3 +130,16 @@ async def test_parts_in_packed_septets_and_national_tables_are_one_purchase(engi
         assert await one.take(one.arrival(pdu=pdus[0])) == [None]
         assert [row[0] for row in await one.rows("mos", "body") if row[0]] == ["SUN Şğ end"]
         assert await one.count("codes") == 1
+
+
+async def test_a_code_that_is_made_again_is_told_in_the_same_manner(engine: Engine) -> None:
+    """An operator that wants its billing id in the answer wants it in the second one too, and its own alphabet."""
+    links = {"north": changed(LINK, echo_tlvs=[BILLING], default_alphabet="latin1")}
+    async with world(engine, links=links, services={"sun": changed(PAID, reply="é {code}")}) as one:
+        arrival = await one.sms(b"SUN", tlvs={BILLING: b"bill-7"})
+        code = f"code_{arrival.id.removeprefix('mo_')}"
+        _, messages = await amend.reissue(one.ports, one.catalog, code, "test")
+        first, again = submitted(one, [*one.sent, *messages])
+        assert again.tlvs == first.tlvs == {BILLING: b"bill-7", TARIFF: b"\0\xfa"}
+        assert (again.source_addr, again.source_addr_ton, again.service_type) == ("Sunny", 5, "PAY")
+        assert again.short_message[:2] == first.short_message[:2] == b"\xe9 "
