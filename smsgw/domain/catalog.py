@@ -234,19 +234,16 @@ def _character_problems(service: Service) -> list[str]:
         return []
     written = [("reply", settings.reply), *(("instructions", text) for text in settings.instructions)]
     written += [(field, getattr(settings, field)) for field in ("title", "price", "support")]
-    if "{valid_until}" in settings.reply + "".join(settings.instructions) and service.policy.valid_ms:
-        written.append(("language", _words_of(service)))
     why = 'characters = "refuse"' if settings.characters == "refuse" else "no transliteration knows them"
-    return [
-        f"{field}: {costs.named(found)} cannot be sent in GSM 7 bit, and {why}"
+    found = [
+        f"{field}: {costs.named(missing)} cannot be sent in GSM 7 bit, and {why}"
         for field, text in written
-        if (found := costs.strangers(text, settings.characters, settings.language))
+        if (missing := costs.strangers(text, settings.characters, settings.language))
     ]
-
-
-def _words_of(service: Service) -> str:
-    """Return the words that {valid_until} stands for."""
-    return _valid_until(service, _SAMPLE_MS)
+    words = _valid_until(service, _SAMPLE_MS) if any("{valid_until}" in text for _, text in written) else ""
+    if costs.strangers(words, settings.characters, settings.language):
+        found.append(f'language: {{valid_until}} becomes "{words}", which cannot be sent in GSM 7 bit, and {why}')
+    return found
 
 
 def answer_costs(service: Service, link: LinkSettings | None) -> tuple[costs.Cost, costs.Cost | None]:
