@@ -33,7 +33,8 @@ def uncommented(text: str) -> str:
 def flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in table.items():
-        values |= flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
+        # an inline table with nothing in it is a value: that of a setting whose keys are the administrator's own
+        values |= flat(value, f"{path}{key}.") if isinstance(value, dict) and value else {f"{path}{key}": value}
     return values
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain import codes, replies, strength
+from smsgw.domain import codes, replies, statuses, strength
 from smsgw.domain.addresses import is_network
 from smsgw.domain.keywords import MARKS, first_word, fold
 from smsgw.domain.routing import CATCH_ALL, conflicts
@@ -108,6 +108,9 @@ def problems(configuration: Configuration) -> list[str]:
     for name, keyword, owner in conflicts(configuration.services, configuration.links):
         found.append(f'{folder / f"{name}.toml"}: keywords: "{keyword}" already belongs to service "{owner}"')
     found += _answer_problems(configuration)
+    links = configuration.file.parent / "links"
+    for name, link in configuration.links.items():
+        found += [f"{links / f'{name}.toml'}: {problem}" for problem in statuses.problems(link.status)]
     found += [
         f'{configuration.file}: web.proxies: "{text}" is no address and no network; allowed are such as "10.0.0.0/8"'
         for text in configuration.main.web.proxies

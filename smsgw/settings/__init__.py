@@ -146,6 +146,7 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     test: bool = False  # a simulated operator: what is bought here is a test, and only test keys see it
     retry_first_s: Seconds = 1.0  # first pause after a refusal that may be tried again
     retry_ceiling_s: Seconds = 60.0
+    status: dict[str, str] = {}  # what an answer's command_status means here: domain/statuses.py
 
     def __repr__(self) -> str:
         """Name the peer only: settings end up in tracebacks."""
