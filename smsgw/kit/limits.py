@@ -73,8 +73,8 @@ class Throttle:
     """A rate that gives way when the other side says that it is too much, and comes back by small steps.
 
     Each word of it halves the rate, at most once a second, for all that is on its way then is refused alike; each
-    second without one gives back a sixtieth of the whole. Where no rate is set, the whole is twice what was sent in the second
-    before the first word, and there is no limit again once that is reached.
+    second without one gives back a sixtieth of the whole. Where no rate is set, the whole is twice what was sent in the
+    second before the first word, and there is no limit again once that is reached.
 
     Args:
         rate_per_s: what is allowed at best; 0 is no limit.
