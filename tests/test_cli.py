@@ -123,9 +123,9 @@ def test_check_names_every_mistake_each_on_a_line(folder: Path) -> None:
     assert all(line.startswith(f"smsgw: {folder}/") for line in lines)
     assert [line.removeprefix(f"smsgw: {folder}/").split(": ")[:2] for line in lines] == [
         ["links/north.toml", "port"],
-        ["links/north.toml", "host"],
         ["links/north.toml", "system_id"],
         ["links/north.toml", "password_file"],
+        ["links/north.toml", "host"],
         ["services/sun.toml", "keywords"],
         ["services/sun.toml", "reply"],
         ["services/sun.toml", "reply"],

@@ -6,7 +6,7 @@ from typing import Final
 _MICRO: Final = 1_000_000
 _SECOND_MS: Final = 1_000
 _BURST_S: Final = 0.1  # how much of a second's rate may go out at once
-_RECOVERY_STEPS: Final = 60  # seconds from nothing to the whole rate
+_RECOVERY_STEPS: Final = 30  # seconds from nothing to the whole rate
 _LEAST_PER_S: Final = 1.0  # however often it is too much: somebody must ask whether it still is
 
 
@@ -73,7 +73,7 @@ class Throttle:
     """A rate that gives way when the other side says that it is too much, and comes back by small steps.
 
     Each word of it halves the rate, at most once a second, for all that is on its way then is refused alike; each
-    second without one gives back a sixtieth of the whole. Where no rate is set, the whole is twice what was sent in the
+    second without one gives back a thirtieth of the whole. Where no rate is set, the whole is twice what was sent in the
     second before the first word, and there is no limit again once that is reached.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the two sides of a session may say to each other: the older of their versions decides (SMPP 3.4 §3.4, §5.3.2.25).
+"""What two sides may say to each other: the older of their versions decides (SMPP 3.4 §3.4, §5.3.2.25).
 
 Below version 3.4 there are no optional parameters, no data_sm and no transceivers.
 """

@@ -141,8 +141,8 @@ def test_the_rate_comes_back_by_equal_steps_up_to_what_is_set() -> None:
     for second in range(1, 34):
         throttle.wait_ms(second * 1_000)
         rates.append(throttle.per_s)
-    assert rates[:3] == [31, 32, 33]
-    assert rates[-5:] == [59, 60, 60, 60, 60]
+    assert rates[:3] == [32, 34, 36]
+    assert rates[13:16] == [58, 60, 60]
 
 
 def test_small_steps_lose_nothing_of_what_has_flowed_in() -> None:
@@ -150,7 +150,7 @@ def test_small_steps_lose_nothing_of_what_has_flowed_in() -> None:
     for second in range(7):
         throttle.slow_down(second * 1_000)
     assert throttle.per_s == 1
-    assert 1 <= sent(throttle, 6_000, 8_000) <= 3
+    assert 2 <= sent(throttle, 6_000, 8_000) <= 5
 
 
 def test_minutes_of_complaints_leave_one_try_a_second() -> None:
