@@ -23,7 +23,7 @@ from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
 from smsgw.domain import catalog
 from smsgw.domain.catalog import Service
-from smsgw.kit import logs, passwords
+from smsgw.kit import logs, passwords, tls
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration
@@ -100,7 +100,7 @@ async def _serve(configuration: Configuration) -> None:
 @commands.command()
 def check(config: ConfigFile = DEFAULT_FILE) -> None:
     """Read the settings and the password files, and name every mistake in them."""
-    configuration = load(config, lambda found: passwords.problems(found, Systemd()))
+    configuration = load(config, lambda found: passwords.problems(found, Systemd()) + tls.problems(found))
     for warning in settings.warnings(configuration):
         tell(f"warning: {warning}", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0))

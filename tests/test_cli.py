@@ -111,7 +111,7 @@ def test_check_shows_what_is_sold(folder: Path) -> None:
     assert done.stderr.startswith(f"smsgw: warning: {folder / 'links'}: no links: ")
     assert done.stderr.count("\n") == 1
     assert f"{folder / 'smsgw.toml'}: 0 link(s), 1 service(s), no mistakes" in done.stdout
-    assert [word for word in done.stdout.splitlines()[-1].split() if word] == [
+    assert done.stdout.splitlines()[-1].split() == [
         "sun",
         "1234",
         "SUN",
@@ -125,6 +125,32 @@ def test_check_shows_what_is_sold(folder: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("characters", "told"),
+    [
+        ("allow", "UCS-2, 2 SMS 1 SMS if transliterated: GSM 7 bit, 1 SMS"),
+        ("transliterate", "GSM 7 bit, 1 SMS 1 SMS by transliteration; as written: UCS-2, 2 SMS"),
+    ],
+)
+def test_check_shows_what_answers_cost_and_what_other_letters_would_save(
+    folder: Path, characters: str, told: str
+) -> None:
+    reply = "Кодът Ви за достъп до времето: {code}. Благодарим Ви за доверието! Помощ: help@x.example"
+    put(folder, "services/sun.toml", SERVICE.replace("{code}", reply) + f'characters = "{characters}"\n')
+    done = smsgw(folder, "check")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split()[5:] == told.split()
+
+
+def test_check_names_characters_that_are_refused_and_their_places(folder: Path) -> None:
+    put(folder, "services/sun.toml", SERVICE.replace("{code}", "Да {code}") + 'characters = "refuse"\n')
+    done = smsgw(folder, "check")
+    assert done.returncode == 78
+    assert done.stderr.endswith(
+        'sun.toml: reply: "Д" (at 1), "а" (at 2) cannot be sent in GSM 7 bit, and characters = "refuse"\n'  # noqa: RUF001 - Cyrillic is meant
+    )
+
+
 def test_check_names_every_mistake_each_on_a_line(folder: Path) -> None:
     put(folder, "links/north.toml", "port = 0\n")
     put(folder, "services/sun.toml", SERVICE.replace("{code}", "{kode}").replace("SUN", "A B"))
@@ -134,9 +160,9 @@ def test_check_names_every_mistake_each_on_a_line(folder: Path) -> None:
     assert all(line.startswith(f"smsgw: {folder}/") for line in lines)
     assert [line.removeprefix(f"smsgw: {folder}/").split(": ")[:2] for line in lines] == [
         ["links/north.toml", "port"],
-        ["links/north.toml", "host"],
         ["links/north.toml", "system_id"],
         ["links/north.toml", "password_file"],
+        ["links/north.toml", "host"],
         ["services/sun.toml", "keywords"],
         ["services/sun.toml", "reply"],
         ["services/sun.toml", "reply"],

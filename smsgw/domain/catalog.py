@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain import codes, costs, replies, strength
+from smsgw.domain import codes, costs, replies, statuses, strength
 from smsgw.domain.addresses import is_network
 from smsgw.domain.keywords import MARKS, first_word, fold
 from smsgw.domain.manner import Manner, of_service
@@ -131,6 +131,7 @@ def problems(configuration: Configuration) -> list[str]:
     for name, link in configuration.links.items():
         file = configuration.file.parent / "links" / f"{name}.toml"
         found += [f"{file}: {problem}" for problem in _zone_problems(link.time_zone)]
+        found += [f"{file}: {problem}" for problem in statuses.problems(link.status)]
     found += [
         f'{configuration.file}: web.proxies: "{text}" is no address and no network; allowed are such as "10.0.0.0/8"'
         for text in configuration.main.web.proxies
