@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from smsgw.domain.receipts import zone_of
 from smsgw.flows.outgoing import Outgoing
 from smsgw.settings import LinkSettings
 from smsgw.smpp import times, tlvs
@@ -24,6 +25,7 @@ class Form:
 
     def __init__(self, settings: LinkSettings) -> None:
         self._settings = settings
+        self._zone = zone_of(settings.time_zone)
         self._mode = _MODES[settings.messaging_mode]
         self._registered = _RECEIPTS_OF[settings.receipts_of] | (_INTERMEDIATE * settings.receipts_intermediate)
         self._tlvs = {one.tag: one.octets() for one in settings.tlvs}
@@ -62,5 +64,5 @@ class Form:
         if way == "none":
             return ""
         if way == "absolute":
-            return times.absolute(expires_ms, self._settings.validity_utc_offset_min)
+            return times.absolute(expires_ms, self._zone)
         return times.relative(max(1, expires_ms - now_ms))

@@ -20,7 +20,6 @@ from smsgw.errors import SettingsError
 from smsgw.settings import places, submission, words
 from smsgw.settings.submission import (
     Codings,
-    OffsetMinutes,
     OptionalNpi,
     OptionalTon,
     Priority,
@@ -177,7 +176,7 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     response_ids: Literal["text", "caseless", "decimal", "hex"] = "text"
     receipt_ids: Literal["text", "caseless", "decimal", "hex"] = "text"
     receipt_states: dict[str, Literal["delivered", "failed", "progress"]] = {}  # the operator's own words, in capitals
-    time_zone: str = "UTC"  # of the SMSC's clock, for dates in receipts
+    time_zone: str = "UTC"  # of the SMSC's clock, for dates in receipts and absolute validity periods
     ask_after_s: Annotated[float, Meta(ge=0, le=86_400 * 30)] = 0.0  # no receipt so long: query_sm; 0: never
     supports: list[Literal["query_sm", "cancel_sm", "replace_sm"]] = []  # operations that the operator offers
     test: bool = False  # a simulated operator: what is bought here is a test, and only test keys see it
@@ -188,7 +187,6 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     long_messages: Literal["udh8", "udh16", "sar", "payload"] = "udh8"  # how texts of several SMS are handed over
     max_parts: Annotated[int, Meta(ge=1, le=255)] = 10  # SMS that one text may take here
     validity_period: Literal["none", "relative", "absolute"] = "none"  # whether and how the SMSC is told it (§7.1.1)
-    validity_utc_offset_min: OffsetMinutes = 0  # the SMSC's time zone, for absolute
     receipts_of: Literal["all", "failures"] = "all"  # what receipts are asked for (§5.2.17)
     receipts_intermediate: bool = False  # also notifications on the way
     service_type: ServiceType = ""

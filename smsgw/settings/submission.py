@@ -19,7 +19,6 @@ ProtocolId = Annotated[int, Meta(ge=Unset, le=255)]  # TS 23.040 §9.2.3.9
 Priority = Annotated[int, Meta(ge=0, le=3)]  # SMPP 3.4 §5.2.14
 ServiceType = Annotated[str, Meta(max_length=5)]  # §5.2.11, without NUL
 SourceAddress = Annotated[str, Meta(max_length=20)]  # §5.2.8, without NUL
-OffsetMinutes = Annotated[int, Meta(ge=-720, le=720)]  # §7.1.1: up to 48 quarters of an hour
 Coding: TypeAlias = Literal["default", "ascii", "latin1", "iso8859-5", "iso8859-8", "ucs2"]
 Codings = Annotated[list[Coding], Meta(min_length=1)]
 TlvType: TypeAlias = Literal["int8", "int16", "int32", "text", "cstring", "hex"]
@@ -70,8 +69,6 @@ def link_problems(link: "LinkSettings") -> Iterator[str]:
     yield from _twice("codings", list(link.codings))
     yield from _twice("echo_tlvs", [f"0x{tag:04x}" for tag in link.echo_tlvs])
     yield from (f"echo_tlvs: {_ours(tag)}" for tag in link.echo_tlvs if tag in _OURS)
-    if link.validity_utc_offset_min % 15:
-        yield f"validity_utc_offset_min: {link.validity_utc_offset_min} is not allowed; allowed are quarters of an hour"
     if (link.receipts_of != "all" or link.receipts_intermediate) and not link.receipts:
         field = "receipts_of" if link.receipts_of != "all" else "receipts_intermediate"
         yield f"{field}: says nothing while receipts = false; set receipts = true"

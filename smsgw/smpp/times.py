@@ -1,23 +1,26 @@
 """Times as SMPP writes them (SMPP 3.4 §7.1.1): YYMMDDhhmmsstnnp, absolute or relative."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-_QUARTER_MIN: Final = 15
+_QUARTER: Final = timedelta(minutes=15)
+_MOST_QUARTERS: Final = 48
 _DAYS_OF_YEAR: Final = 365
 _DAYS_OF_MONTH: Final = 30
 
 
-def absolute(at_ms: int, offset_min: int = 0) -> str:
+def absolute(at_ms: int, zone: tzinfo = UTC) -> str:
     """Return a moment as the clock of a time zone shows it, to the tenth of a second.
 
     Args:
         at_ms: milliseconds UTC.
-        offset_min: of the zone from UTC, in quarters of an hour up to 12 hours.
+        zone: its difference from UTC is told in quarters of an hour, up to 12 hours; one that cannot be is told in UTC.
     """
-    local = datetime.fromtimestamp(at_ms // 1000, tz=UTC) + timedelta(minutes=offset_min)
-    quarters = abs(offset_min) // _QUARTER_MIN
-    return f"{local:%y%m%d%H%M%S}{at_ms % 1000 // 100}{quarters:02}{'-' if offset_min < 0 else '+'}"
+    local = datetime.fromtimestamp(at_ms // 1000, tz=zone)
+    quarters, rest = divmod(local.utcoffset() or timedelta(), _QUARTER)
+    if rest or abs(quarters) > _MOST_QUARTERS:
+        return absolute(at_ms)
+    return f"{local:%y%m%d%H%M%S}{at_ms % 1000 // 100}{abs(quarters):02}{'-' if quarters < 0 else '+'}"
 
 
 def relative(period_ms: int) -> str:

@@ -74,10 +74,6 @@ def test_a_value_that_is_too_long_is_refused() -> None:
         ({"echo_tlvs": [1, 1]}, 'echo_tlvs: "0x0001" stands there twice'),
         ({"codings": ["ucs2", "ucs2"]}, 'codings: "ucs2" stands there twice'),
         (
-            {"validity_utc_offset_min": 100},
-            "validity_utc_offset_min: 100 is not allowed; allowed are quarters of an hour",
-        ),
-        (
             {"receipts_of": "failures"},
             "receipts_of: says nothing while receipts = false; set receipts = true",
         ),
@@ -130,7 +126,6 @@ def test_numbers_may_be_longer_than_names(address: str) -> None:
         (ServiceSettings, "protocol_id", 256, "whole numbers from -1 to 255"),
         (LinkSettings, "source_ton", 7, "whole numbers from -1 to 6"),
         (LinkSettings, "max_parts", 0, "whole numbers from 1 to 255"),
-        (LinkSettings, "validity_utc_offset_min", 780, "whole numbers from -720 to 720"),
         (LinkSettings, "long_messages", "udh", '"udh8", "udh16", "sar", "payload"'),
         (ServiceSettings, "characters", "drop", '"allow", "refuse", "transliterate"'),
         (LinkSettings, "validity_period", "1h", '"none", "relative", "absolute"'),

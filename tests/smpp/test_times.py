@@ -1,5 +1,7 @@
 """Times in SMPP's form: the specification's own examples, zones, and periods that are never shorter than meant."""
 
+from datetime import timedelta, timezone
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -19,10 +21,12 @@ DAY = 86_400 * SECOND
         (NOON, -330, "260731063000022-"),
         (NOON, 345, "260731174500023+"),
         (NOON, 720, "260801000000048+"),
+        (NOON, 765, "260731120000000+"),  # further than SMPP can tell
+        (NOON, 7, "260731120000000+"),  # no whole quarters
     ],
 )
 def test_a_moment_is_told_in_the_smsc_s_own_zone(at_ms: int, offset_min: int, text: str) -> None:
-    assert absolute(at_ms, offset_min) == text
+    assert absolute(at_ms, timezone(timedelta(minutes=offset_min))) == text
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_a_period_is_told_in_its_largest_units(period_ms: int, text: str) -> Non
 
 @given(st.integers(1, 366 * DAY), st.integers(-48, 48))
 def test_every_time_has_16_octets_and_every_field_its_range(ms: int, quarters: int) -> None:
-    for text in (relative(ms), absolute(NOON + ms, quarters * 15)):
+    for text in (relative(ms), absolute(NOON + ms, timezone(timedelta(minutes=quarters * 15)))):
         assert len(text) == 16
         assert text[:15].isdigit()
         assert int(text[2:4]) <= 12
