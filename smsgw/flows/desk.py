@@ -49,7 +49,7 @@ class Desk:
         self._loads: dict[tuple[str, int], Load] = {}  # by service and the failures of this transaction
         self._answered: dict[tuple[str, str], Answered] = {}
         self._attempts: list[Attempt] = []
-        self._uses: list[Use] = []
+        self._uses: dict[str, Use] = {}  # by code
         self._wrong: Counter[str] = Counter()  # failures by service
         self._changed: dict[Key, Visitor] = {}
         self._answers: list[Answered] = []
@@ -120,7 +120,9 @@ class Desk:
             return self._again(one, found, repeated), "again"
         outcome = codes.judge(found.code, self._now_ms)
         if outcome is Outcome.SUCCESS and visit.uses:
-            self._uses.append(Use(id=found.id, used=found.code.used, first_used_ms=self._now_ms))
+            known = self._uses.get(found.id)
+            used, uses = (known.used, known.uses + 1) if known else (found.code.used, 1)
+            self._uses[found.id] = Use(id=found.id, used=used, uses=uses, first_used_ms=self._now_ms)
             found = structs.replace(found, code=codes.use(found.code, self._now_ms))
             self._found[lookup] = found
             self._remember_success(one, found)
@@ -266,7 +268,7 @@ class Desk:
 
     async def write(self, transaction: Transaction) -> None:
         """Store everything that was decided."""
-        await store.use(transaction, self._uses)
+        await store.use(transaction, list(self._uses.values()))
         await attempts.record(transaction, self._attempts)
         await redemptions.remember(transaction, self._answers, self._handles)
         await outbox.insert(transaction, self._events)

@@ -55,7 +55,7 @@ def test_the_smsc_is_told_how_long_it_is_to_try() -> None:
     assert filled(**day).validity_period == ""
     assert filled({"validity_period": "relative"}, **day).validity_period == "000001000000000R"
     assert filled({"validity_period": "absolute"}, **day).validity_period == "260801120000000+"
-    east = {"validity_period": "absolute", "time_zone": "Europe/Sofia"}
+    east: dict[str, object] = {"validity_period": "absolute", "time_zone": "Europe/Sofia"}
     assert filled(east, **day).validity_period == "260801150000012+", "in summer time"
     assert filled({"validity_period": "relative"}, expires_ms=NOW - 5).validity_period == "000000000001000R"
 
