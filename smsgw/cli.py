@@ -8,11 +8,12 @@ import sys
 from contextlib import AsyncExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.progress import Progress
 from rich.table import Table
+from typer.core import TyperGroup
 
 from smsgw import settings
 from smsgw.app import App
@@ -34,8 +35,31 @@ from smsgw.store.opening import bring_up_to_date
 
 _ENDED_AT_ONCE = 1
 
+_ORDER: Final = (
+    "run",
+    "check",
+    "migrate",
+    "demo",
+    "simulate",
+    "bench",
+    "codes",
+    "keys",
+    "webhooks",
+    "trace",
+    "version",
+)
+
+
+class _InOrder(TyperGroup):
+    """Lists what runs a gateway first, then what looks into it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer has a click of its own
+        return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 commands = typer.Typer(
     name="smsgw",
+    cls=_InOrder,
     help="An SMS payment gateway at the carrier edge.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

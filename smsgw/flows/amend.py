@@ -89,7 +89,7 @@ async def extend(ports: Ports, code: str, extension: Extension, actor: str, aske
     """
 
     async def body(transaction: Transaction) -> None:
-        if await idempotency.claim(transaction, asked, code, ports.clock.now_ms()) is not None:
+        if await idempotency.claim(ports, transaction, asked, code) is not None:
             return
         stored = await _live(transaction, code)
         policy = extended(stored.code.policy, extension)
@@ -148,7 +148,7 @@ async def reissue(
     async def body(transaction: Transaction) -> tuple[str, list[Outgoing]]:
         now_ms = ports.clock.now_ms()
         new = ports.ids.new("code")
-        before = await idempotency.claim(transaction, asked, new, now_ms)
+        before = await idempotency.claim(ports, transaction, asked, new)
         if before is not None:
             return before, []
         stored = await _live(transaction, code)

@@ -5,7 +5,7 @@ Later visits see what earlier ones of the same transaction have done; others see
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import structs
@@ -13,7 +13,7 @@ from msgspec import structs
 from smsgw.domain import codes, guessing
 from smsgw.domain.codes import Outcome
 from smsgw.domain.guessing import HOUR_MS, Load, Visitor
-from smsgw.flows import events, returns
+from smsgw.flows import events, idempotency, returns
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.visits import Redemption, Visit, Waiting
 from smsgw.kit.ids import first_of
@@ -24,7 +24,9 @@ from smsgw.store.attempts import Attempt, Recent
 from smsgw.store.codes import Found, Use
 from smsgw.store.database import Transaction
 from smsgw.store.guesses import FailuresRow, Key
-from smsgw.store.redemptions import Answered, Handle
+
+if TYPE_CHECKING:
+    from smsgw.store.redemptions import Answered, Handle
 
 log = get_logger(__name__)
 
@@ -91,7 +93,7 @@ class Desk:
         known = self._answered.get((asked.caller, asked.key)) if asked else None
         if asked is None or known is None:
             return None
-        if known.fingerprint not in asked.fingerprints:
+        if not idempotency.is_same(self._ports, asked, known):
             return Redemption(id="", service=visit.service, outcome=Outcome.INVALID, state="", at_ms=self._now_ms)
         return msgspec.json.decode(known.answer, type=Redemption)
 
@@ -256,13 +258,7 @@ class Desk:
         )
         asked = visit.idempotency
         if asked is not None and redemption.outcome is not Outcome.THROTTLED:  # nothing was decided: they come again
-            row = Answered(
-                caller=asked.caller,
-                key=asked.key,
-                fingerprint=asked.fingerprints[0],
-                answer=msgspec.json.encode(redemption).decode(),
-                at_ms=self._now_ms,
-            )
+            row = idempotency.answered(self._ports, asked, msgspec.json.encode(redemption), self._now_ms)
             self._answered[asked.caller, asked.key] = row
             self._answers.append(row)
 
