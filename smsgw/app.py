@@ -16,6 +16,7 @@ from smsgw.domain import catalog
 from smsgw.domain.routing import Routes
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
 from smsgw.flows.leftovers import Leftovers
+from smsgw.flows.operations import Operations
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
@@ -135,6 +136,7 @@ class App:
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
         supervisor.start("upkeep", lambda: upkeep.run(self._look_again))
+        supervisor.start("operations", Operations(ports, sold, self.links).run)
         supervisor.start("traces", Traces(configuration.state_dir, self.links, self._clock).run)
         supervisor.start("watchdog", self._watch)
 
@@ -192,6 +194,7 @@ class App:
             try:
                 taken = await receiver.sweep(int(self._configuration.main.node_lease_s * 1000))
                 taken += await leftovers.sweep()
+                await receiver.give_up_parts()
                 if taken:
                     self._look_again()
                 await keep_name()

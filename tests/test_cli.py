@@ -111,7 +111,44 @@ def test_check_shows_what_is_sold(folder: Path) -> None:
     assert done.stderr.startswith(f"smsgw: warning: {folder / 'links'}: no links: ")
     assert done.stderr.count("\n") == 1
     assert f"{folder / 'smsgw.toml'}: 0 link(s), 1 service(s), no mistakes" in done.stdout
-    assert [word for word in done.stdout.splitlines()[-1].split() if word] == ["sun", "1234", "SUN", "all", "links"]
+    assert done.stdout.splitlines()[-1].split() == [
+        "sun",
+        "1234",
+        "SUN",
+        "all",
+        "links",
+        "GSM",
+        "7",
+        "bit,",
+        "1",
+        "SMS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("characters", "told"),
+    [
+        ("allow", "UCS-2, 2 SMS 1 SMS if transliterated: GSM 7 bit, 1 SMS"),
+        ("transliterate", "GSM 7 bit, 1 SMS 1 SMS by transliteration; as written: UCS-2, 2 SMS"),
+    ],
+)
+def test_check_shows_what_answers_cost_and_what_other_letters_would_save(
+    folder: Path, characters: str, told: str
+) -> None:
+    reply = "Кодът Ви за достъп до времето: {code}. Благодарим Ви за доверието! Помощ: help@x.example"
+    put(folder, "services/sun.toml", SERVICE.replace("{code}", reply) + f'characters = "{characters}"\n')
+    done = smsgw(folder, "check")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split()[5:] == told.split()
+
+
+def test_check_names_characters_that_are_refused_and_their_places(folder: Path) -> None:
+    put(folder, "services/sun.toml", SERVICE.replace("{code}", "Да {code}") + 'characters = "refuse"\n')
+    done = smsgw(folder, "check")
+    assert done.returncode == 78
+    assert done.stderr.endswith(
+        'sun.toml: reply: "Д" (at 1), "а" (at 2) cannot be sent in GSM 7 bit, and characters = "refuse"\n'  # noqa: RUF001 - Cyrillic is meant
+    )
 
 
 def test_check_names_every_mistake_each_on_a_line(folder: Path) -> None:
@@ -158,6 +195,7 @@ def test_what_is_no_command_is_told_how_to_ask(arguments: list[str]) -> None:
 def test_migrate_applies_each_migration_once(folder: Path) -> None:
     done = smsgw(folder, "migrate")
     applied = "applied 0001_house\napplied 0002_session_newest\napplied 0003_access\napplied 0004_webhooks\n"
+    applied += "applied 0005_every_smsc\napplied 0006_receipts\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, applied, "")
     done = smsgw(folder, "migrate")
     assert (done.returncode, done.stdout) == (0, "nothing to do: the database is up to date\n")
@@ -201,7 +239,7 @@ def test_a_taken_port(ready: Path) -> None:
 
 
 def test_a_database_that_was_never_made(folder: Path) -> None:
-    missing = "0001_house, 0002_session_newest, 0003_access, 0004_webhooks"
+    missing = "0001_house, 0002_session_newest, 0003_access, 0004_webhooks, 0005_every_smsc, 0006_receipts"
     assert complaint(smsgw(folder, "run"), 65) == f"the database lacks {missing}: run smsgw migrate"
 
 
@@ -210,7 +248,7 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0004: use the newer program"
+    assert found == "the database has migration 9999, this program knows up to 0006: use the newer program"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])

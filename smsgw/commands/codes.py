@@ -151,7 +151,7 @@ def _show(found: Trace, now_ms: int) -> None:
     if origin is not None:
         when = rfc3339(origin.received_ms)
         say(f"bought by {origin.id}: {when} from {origin.source} to {origin.destination} on {origin.link}")
-    replies = table("reply", "to", "part", "status", "tries", "made", "answered", "receipts")
+    replies = table("reply", "to", "part", "status", "whole", "tries", "made", "answered", "receipts")
     for reply in found.replies:
         fate = reply.fate
         replies.add_row(
@@ -159,6 +159,7 @@ def _show(found: Trace, now_ms: int) -> None:
             fate.mo or "-",
             f"{fate.part}/{fate.parts}",
             fate.status,
+            reply.whole.value,
             str(fate.tries),
             rfc3339(fate.created_ms),
             "-" if fate.answered_ms is None else rfc3339(fate.answered_ms),

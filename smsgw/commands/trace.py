@@ -37,9 +37,9 @@ def _duration(text: str) -> int:
 def trace(
     link: Annotated[str, typer.Argument(help="The link's name; none: shows which links are traced.")] = "",
     *,
-    for_ms: Annotated[
-        int, typer.Option("--for", parser=_duration, metavar="TIME", help="How long: 90s, 10m, 2h; at most 24h.")
-    ] = 600_000,
+    how_long: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="How long: 90s, 10m, 2h; at most 24h.")
+    ] = "10m",
     capture: Annotated[bool, typer.Option("--capture", help="Write the octets to a file for Wireshark, too.")] = False,
     off: Annotated[bool, typer.Option("--off", help="End it now.")] = False,
     config: ConfigFile = DEFAULT_FILE,
@@ -49,6 +49,7 @@ def trace(
     Numbers are masked there, and texts are told by their length. A capture holds both in clear, but no password: it is
     readable by the daemon's user alone; delete it when you have read it.
     """
+    for_ms = _duration(how_long)
     configuration = load(config)
     try:
         if not link:

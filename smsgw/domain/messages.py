@@ -50,21 +50,7 @@ NEXT: dict[Status, dict[Event, Status]] = {
     Status.FAILED: {},
 }
 
-_RECEIPT_EVENTS = {
-    "DELIVRD": Event.DELIVER,
-    "EXPIRED": Event.FAIL,
-    "DELETED": Event.FAIL,
-    "UNDELIV": Event.FAIL,
-    "REJECTD": Event.FAIL,
-    "FAILED": Event.FAIL,
-}
-
 
 def follow(status: Status, event: Event) -> Status:
     """Return the state after ``event``; the same state where the table knows no move."""
     return NEXT[status].get(event, status)
-
-
-def receipt_event(state: str) -> Event:
-    """Return what a receipt's state (SMPP 3.4 §5.2.28 or appendix B) means for the MT."""
-    return _RECEIPT_EVENTS.get(state.upper(), Event.PROGRESS)

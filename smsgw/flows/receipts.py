@@ -1,14 +1,16 @@
 """Delivery receipts: stored with the arrivals, matched to their messages at once or later."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
 from smsgw.domain import incoming
-from smsgw.domain.messages import NEXT, Status, receipt_event
+from smsgw.domain.messages import NEXT, Event, Status
+from smsgw.domain.receipts import canonical_id, event_of, zone_of
 from smsgw.flows.ports import Ports
-from smsgw.smpp.receipt import parse
+from smsgw.settings import LinkSettings
+from smsgw.smpp.receipt import done_ms, parse
 from smsgw.store import receipts
 from smsgw.store.database import Transaction
 from smsgw.store.receipts import Delivered, Match, ReceiptRow
@@ -16,18 +18,24 @@ from smsgw.store.receipts import Delivered, Match, ReceiptRow
 if TYPE_CHECKING:
     from smsgw.flows.drafts import Arrival
 
+_LONGEST_WORD: Final = 128  # of what SMSCs write; the payload keeps all of it
 
-def read(ports: Ports, arrival: "Arrival") -> ReceiptRow:
+
+def read(ports: Ports, arrival: "Arrival", settings: LinkSettings) -> ReceiptRow:
     """Return the row of a receipt that has come; which message it names is not known yet."""
     told = parse(arrival.pdu)
+    message_id = canonical_id(told.message_id, settings.receipt_ids)
     return ReceiptRow(
         id=ports.ids.new("rcpt"),
         link=arrival.link,
         session=arrival.session,
         received_ms=arrival.received_ms,
         # SMSCs write C strings into the text; PostgreSQL's text cannot hold NUL, the payload keeps it.
-        message_id=told.message_id.replace("\0", ""),
-        state=told.state.replace("\0", ""),
+        message_id=message_id.replace("\0", "")[:_LONGEST_WORD],
+        state=told.state.replace("\0", "")[:_LONGEST_WORD],
+        error=told.error and told.error.replace("\0", "")[:_LONGEST_WORD],
+        done_ms=done_ms(told.done, arrival.received_ms, zone_of(settings.time_zone)),
+        event=event_of(told, settings).value,
         payload=incoming.payload_of(arrival.pdu),
         tlvs=incoming.other_tlvs(arrival.pdu),
         mt=None,
@@ -46,7 +54,7 @@ async def store(transaction: Transaction, read: Iterable[ReceiptRow]) -> None:
         known = await receipts.messages(transaction, link, ids) if ids else {}
         rows = [structs.replace(row, mt=known.get(row.message_id)) for row in some]
         await receipts.insert(transaction, rows)
-        await receipts.deliver(transaction, _moves((row.mt, row.state) for row in rows if row.mt))
+        await receipts.deliver(transaction, _moves((row.mt, row.event) for row in rows if row.mt))
 
 
 async def match(transaction: Transaction, link: str, named: Mapping[str, str]) -> None:
@@ -56,14 +64,14 @@ async def match(transaction: Transaction, link: str, named: Mapping[str, str]) -
     await receipts.lock(transaction, link)
     waiting = await receipts.unmatched(transaction, link, named)
     await receipts.match(transaction, [Match(id=one.id, mt=named[one.message_id]) for one in waiting])
-    await receipts.deliver(transaction, _moves((named[one.message_id], one.state) for one in waiting))
+    await receipts.deliver(transaction, _moves((named[one.message_id], one.event) for one in waiting))
 
 
 def _moves(said: Iterable[tuple[str, str]]) -> list[Delivered]:
     """Return the moves to final states among what receipts say; progress is only recorded."""
     moves = []
-    for mt, state in said:
-        following = NEXT[Status.ACCEPTED].get(receipt_event(state))
+    for mt, event in said:
+        following = NEXT[Status.ACCEPTED].get(Event(event))
         if following is not None:
             moves.append(Delivered(mt=mt, status=following.value))
     return moves

@@ -6,26 +6,27 @@ acknowledges it when its future is done, and tells the operator to try again whe
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, structs
 
-from smsgw.domain import joining, repeats
+from smsgw.domain import repeats
 from smsgw.errors import RepeatUndecided
 from smsgw.flows import access, drafts, receipts
 from smsgw.flows.drafts import Arrival, Draft, Verdict
 from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.parts import Parts
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
 from smsgw.smpp.receipt import is_receipt
-from smsgw.store import mos, mts, nodes, sessions
+from smsgw.store import mos, mts, nodes, operations, sessions
 from smsgw.store.database import Transaction
-from smsgw.store.mos import Absorbed, Joined
+from smsgw.store.mos import Absorbed
+from smsgw.store.operations import AlertRow
 from smsgw.store.receipts import ReceiptRow
 from smsgw.store.sessions import Proof, SessionRow
-from smsgw.text.segments import UDHI, Part, strip_udh
 
 log = get_logger(__name__)
 
@@ -33,6 +34,8 @@ _BATCH: Final = 500
 _CAPACITY: Final = 5_000
 _MOST_DOUBTS: Final = 20_000  # ids of unsure outcome that are remembered until the store works again
 _DAY_MS: Final = 86_400_000
+_SLICE: Final = 200  # parts that are given up in one transaction: arrivals do not wait long behind it
+_MOST_SLICES: Final = 50  # of one link in one go; what is left is for the next
 
 
 class SessionStarted(Struct, frozen=True, kw_only=True):
@@ -56,7 +59,13 @@ class SessionEnded(Struct, frozen=True, kw_only=True):
     proven: str
 
 
-Item = Arrival | SessionStarted | SessionProven | SessionEnded
+class Alerted(Struct, frozen=True, kw_only=True):
+    """An SMSC says that a subscriber can be reached again."""
+
+    row: AlertRow
+
+
+Item = Arrival | SessionStarted | SessionProven | SessionEnded | Alerted
 
 
 class _Told(Struct, frozen=True, kw_only=True):
@@ -66,7 +75,7 @@ class _Told(Struct, frozen=True, kw_only=True):
     row: ReceiptRow
 
 
-_Event = SessionStarted | SessionProven | SessionEnded
+_Event = SessionStarted | SessionProven | SessionEnded | Alerted
 _Read = Draft | _Told
 _Entry = _Read | _Event
 
@@ -112,6 +121,7 @@ class Receiver:
         self._catalog = catalog
         self._send = send
         self._tell = tell
+        self._parts = Parts(ports, catalog)
         self._batch: Batch[_Entry, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
         # Batches follow each other, and the sweep, which stores doubts as well, stands in the same line: each must see
         # the rows and the doubts of those before.
@@ -150,7 +160,7 @@ class Receiver:
 
     def _read(self, arrival: Arrival) -> _Read:
         if is_receipt(arrival.pdu):
-            return _Told(arrival=arrival, row=receipts.read(self._ports, arrival))
+            return _Told(arrival=arrival, row=receipts.read(self._ports, arrival, self._catalog.links[arrival.link]))
         return drafts.draft(self._ports, self._catalog, arrival)
 
     async def recover(self) -> None:
@@ -297,6 +307,8 @@ class Receiver:
     async def _take(self, transaction: Transaction, step: _Step, now_ms: int, effects: _Effects) -> None:
         if isinstance(step, SessionStarted):
             await sessions.start(transaction, step.row)
+        elif isinstance(step, Alerted):
+            await operations.record_alerts(transaction, [step.row])
         elif isinstance(step, SessionProven):
             await sessions.prove(transaction, [Proof(session=step.session, proven=step.proven, newest="")])
         elif isinstance(step, SessionEnded):
@@ -319,15 +331,29 @@ class Receiver:
             drafted = [one for one in drafted if one.arrival.id not in found.undecided]
         verdicts = {mo: Verdict(status="repeated", whole=original) for mo, original in found.of.items()}
         fresh = [one for one in drafted if one.arrival.id not in verdicts] if verdicts else drafted
+        looked = await self._parts.join(transaction, fresh, verdicts, now_ms)
+        for one in looked.whole:
+            verdicts[one.arrival.id] = _verdict(one)
+        answers, told = await self._cause(transaction, looked.whole + looked.given_up, now_ms, effects)
+        for mo, outcome in told.items():
+            verdicts[mo] = structs.replace(verdicts.get(mo) or Verdict(status="done"), outcome=outcome)
+        await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
+        await self._record_given_up(transaction, looked.given_up, told)
+        await mts.insert(transaction, [one.row for one in answers])
+        effects.outgoing.extend(answers)
+        effects.stories.extend((one.arrival, verdicts[one.arrival.id]) for one in drafted)
+
+    async def _cause(
+        self, transaction: Transaction, decided: list[Draft], now_ms: int, effects: _Effects
+    ) -> tuple[list[Outgoing], dict[str, str]]:
+        """Issue what was bought; return the answers, and the outcomes {message: outcome} that only show here."""
         issued: list[access.Issued] = []
         asks: dict[str, access.Ask] = {}
         answers: list[Outgoing] = []
-        for one in await self._join(transaction, fresh, verdicts, now_ms):
+        outcomes: dict[str, str] = {}
+        for one in decided:
             decision = one.decision
             assert decision is not None
-            verdicts[one.arrival.id] = Verdict(
-                status="done", body=decision.body, service=decision.service, outcome=decision.outcome
-            )
             if decision.issued is not None:
                 issued.append(decision.issued)
             elif decision.ask is not None:
@@ -343,11 +369,53 @@ class Receiver:
         ):
             answers += told.answer
             if not told.answer:
-                verdicts[mo] = structs.replace(verdicts[mo], outcome="no_code" if told.code is None else "told_enough")
-        await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
-        await mts.insert(transaction, [one.row for one in answers])
-        effects.outgoing.extend(answers)
-        effects.stories.extend((one.arrival, verdicts[one.arrival.id]) for one in drafted)
+                outcomes[mo] = "no_code" if told.code is None else "told_enough"
+        return answers, outcomes
+
+    async def _record_given_up(
+        self, transaction: Transaction, given_up: Sequence[Draft], outcomes: Mapping[str, str]
+    ) -> None:
+        rows = []
+        for one in given_up:
+            decision = one.decision
+            assert decision is not None
+            mo = one.arrival.id
+            outcome = outcomes.get(mo, decision.outcome)
+            rows.append(mos.GivenUp(id=mo, body=decision.body, service=decision.service, outcome=outcome))
+            log.warning("mo.incomplete", mo=mo, link=one.arrival.link, service=decision.service, outcome=outcome)
+        await mos.give_up(transaction, rows)
+
+    async def give_up_parts(self) -> int:
+        """Answer what there is of long messages whose other parts have not come in time; return how many messages."""
+        ports, given_up = self._ports, 0
+        now_ms = ports.clock.now_ms()
+        for link in sorted(self._catalog.links):
+            before_ms = now_ms - int(self._catalog.links[link].part_expiry_s * 1000)
+            for _ in range(_MOST_SLICES):
+                async with ports.database.read() as reader:
+                    keys = await mos.due_parts(reader, link, before_ms, _SLICE)
+                if not keys:
+                    break
+                given_up += await self._give_up(keys, now_ms)
+        return given_up
+
+    async def _give_up(self, part_keys: Sequence[str], now_ms: int) -> int:
+        async def body(transaction: Transaction) -> tuple[_Effects, int]:
+            effects = _Effects(outgoing=[], stories=[], undecided=set(), hooked=set())
+            await nodes.beat(transaction, self._ports.node, now_ms)
+            found = await self._parts.give_up(transaction, part_keys, now_ms)
+            answers, outcomes = await self._cause(transaction, found, now_ms, effects)
+            await self._record_given_up(transaction, found, outcomes)
+            await mts.insert(transaction, [one.row for one in answers])
+            effects.outgoing.extend(answers)
+            return effects, len(found)
+
+        async with self._turn:
+            effects, count = await self._ports.database.transact(body)
+        self._send(effects.outgoing)
+        if effects.hooked:
+            self._tell(effects.hooked)
+        return count
 
     async def _find_repeats(self, transaction: Transaction, drafted: list[Draft], now_ms: int) -> repeats.Repeats:
         candidates = [
@@ -367,39 +435,17 @@ class Receiver:
         await mos.absorb(transaction, [Absorbed(mo=mo) for mo in found.absorbed])
         return found
 
-    async def _join(
-        self, transaction: Transaction, fresh: list[Draft], verdicts: dict[str, Verdict], now_ms: int
-    ) -> list[Draft]:
-        """Return the messages that are whole, in order; verdicts are written for the parts that are not."""
-        parts = {one.arrival.id: one for one in fresh if one.decision is None}
-        if not parts:
-            return fresh
-        keys: dict[str, set[str]] = {}
-        for one in parts.values():
-            keys.setdefault(one.arrival.link, set()).add(one.incoming.part_key or "")
-        pieces = [_piece(one) for one in parts.values()]
-        stored = [part for link in sorted(keys) for part in await self._waiting(transaction, link, keys[link], now_ms)]
-        wholes, doubles = joining.join([_stored_piece(one) for one in stored], pieces)
-        verdicts.update({mo: Verdict(status="repeated" if mo in doubles else "part") for mo in parts})
-        joined: dict[str, Draft] = {}
-        for whole in wholes:
-            verdicts.update({mo: Verdict(status="joined", whole=whole.id) for mo in whole.others if mo in parts})
-            await mos.join_parts(transaction, [Joined(id=mo, whole=whole.id) for mo in whole.others if mo not in parts])
-            joined[whole.id] = self._whole(parts[whole.id], whole.body, now_ms)
-        return [joined.get(one.arrival.id, one) for one in fresh if one.decision or one.arrival.id in joined]
 
-    async def _waiting(
-        self, transaction: Transaction, link: str, part_keys: set[str], now_ms: int
-    ) -> list[mos.WaitingPart]:
-        since_ms = now_ms - int(self._catalog.links[link].part_expiry_s * 1000)
-        return await mos.waiting_parts(transaction, part_keys, since_ms)
-
-    def _whole(self, last: Draft, body: bytes, now_ms: int) -> Draft:
-        """Return the draft of a long message, under the id of the part that completed it."""
-        arrival = last.arrival
-        text = drafts.joined_text(body, arrival.pdu.data_coding, self._catalog.links[arrival.link])
-        decision = drafts.decide(self._ports, self._catalog, arrival, text, now_ms)
-        return Draft(arrival=arrival, incoming=last.incoming, decision=decision)
+def _verdict(one: Draft) -> Verdict:
+    decision = one.decision
+    assert decision is not None
+    return Verdict(
+        status="done",
+        body=decision.body,
+        service=decision.service,
+        outcome=decision.outcome,
+        incomplete=one.incomplete,
+    )
 
 
 def _steps(entries: Sequence[_Entry]) -> Iterator[_Step]:
@@ -455,15 +501,3 @@ def _tell(stories: list[tuple[Arrival, Verdict]]) -> None:
             outcome=verdict.outcome,
             whole=verdict.whole,
         )
-
-
-def _piece(one: Draft) -> joining.Piece:
-    assert one.incoming.part is not None
-    assert one.incoming.part_key is not None
-    return joining.Piece(id=one.arrival.id, key=one.incoming.part_key, part=one.incoming.part)
-
-
-def _stored_piece(stored: mos.WaitingPart) -> joining.Piece:
-    body = strip_udh(stored.payload)[1] if stored.esm_class & UDHI else stored.payload
-    part = Part(reference=0, wide=False, total=stored.part_total, number=stored.part_number, body=body)
-    return joining.Piece(id=stored.id, key=stored.part_key, part=part)

@@ -12,6 +12,7 @@ from itertools import islice
 from msgspec import structs
 
 from smsgw.domain.messages import Status
+from smsgw.domain.receipts import canonical_id
 from smsgw.domain.statuses import Rules, Verdict
 from smsgw.errors import SmsgwError, StoreBroken, StoreUnavailable
 from smsgw.flows import receipts
@@ -207,6 +208,7 @@ class Outbox:
         self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None, *, tries: int
     ) -> None:
         row = message.row
+        compared = message_id and canonical_id(message_id, self._settings.response_ids)
         log_it = log.info if status is Status.ACCEPTED else log.warning
         log_it(f"mt.{status.value}", mt=row.id, mo=row.mo, link=self._link, command_status=command_status)
         self._submit(
@@ -214,7 +216,8 @@ class Outbox:
                 id=row.id,
                 status=status.value,
                 command_status=command_status,
-                message_id=message_id,
+                message_id=compared,
+                smsc_message_id=message_id if message_id != compared else None,
                 answered_ms=self._ports.clock.now_ms(),
                 tries=tries,
             )
@@ -266,7 +269,7 @@ class Outbox:
         if not isinstance(result, Settled):
             return False
         if result.message_id is not None or result.command_status is not None:
-            plain = structs.replace(result, message_id=None, command_status=None)
+            plain = structs.replace(result, message_id=None, smsc_message_id=None, command_status=None)
             self._results[result.id, Settled] = plain
             return True
         self._let_loose([result.id])

@@ -7,7 +7,7 @@ from smsgw.flows.access import DAY_MS
 from smsgw.flows.ports import Ports
 from smsgw.kit.ids import first_of
 from smsgw.settings import Guessing, Retention
-from smsgw.store import attempts, codes, guesses, redemptions
+from smsgw.store import attempts, codes, guesses, receipts, redemptions
 
 # How long a request with an Idempotency-Key may be repeated.
 ANSWERS_MS: Final = 24 * HOUR_MS
@@ -24,6 +24,19 @@ async def forget(ports: Ports, limits: Guessing) -> None:
         await guesses.forget(transaction, now_ms - window_ms, now_ms // HOUR_MS - _HOURS_A_DAY)
         await redemptions.forget(transaction, now_ms - ANSWERS_MS, now_ms - HOUR_MS)
         await codes.forget_reissues(transaction, now_ms // DAY_MS - 1)  # nodes' clocks differ a little
+
+
+async def forget_receipts(ports: Ports, retention: Retention) -> int:
+    """Delete the receipts that no message has claimed for too long; return how many."""
+    before_ms = ports.clock.now_ms() - retention.unmatched_receipts_h * HOUR_MS
+    deleted = 0
+    for _ in range(_SLICES):
+        async with ports.database.write() as transaction:
+            count = await receipts.forget_unmatched(transaction, before_ms, _SLICE)
+        deleted += count
+        if count < _SLICE:
+            break
+    return deleted
 
 
 async def forget_attempts(ports: Ports, retention: Retention) -> int:

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from smsgw.domain import codes
+from smsgw.domain.messages import Status
+from smsgw.domain.receipts import fold
 from smsgw.flows.ports import Ports
 from smsgw.store import attempts, audit, codes as store, mos, mts, receipts
 from smsgw.store.attempts import Attempt
@@ -30,6 +32,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     """One SMS that told the code."""
 
     fate: Fate
+    whole: Status  # how the message stands whose part it is
     receipts: list[tuple[int, str]]  # when each came, and the state that it told
 
 
@@ -102,7 +105,20 @@ async def _replies(reader: Reader, stored: Stored, changes: Sequence[Entry]) -> 
         fates = await mts.of_mo(reader, stored.mo)
     fates += await mts.of_again(reader, stored.id, _TELLINGS)
     told = await receipts.of_mts(reader, [fate.id for fate in fates])
-    return [Reply(fate=fate, receipts=told.get(fate.id, [])) for fate in fates]
+    return [
+        Reply(fate=fate, whole=whole, receipts=told.get(fate.id, []))
+        for fate, whole in zip(fates, _wholes(fates), strict=True)
+    ]
+
+
+def _wholes(fates: Sequence[Fate]) -> list[Status]:
+    """Return for each SMS how its message stands; the parts of a message follow each other, from the first."""
+    wholes: list[Status] = []
+    for at, fate in enumerate(fates):
+        first = at - fate.part + 1
+        parts = fates[max(0, first) : first + fate.parts]
+        wholes.append(fold(Status(one.status) for one in parts))
+    return wholes
 
 
 def _detail(change: Entry) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from smsgw.errors import SettingsError, SmsgwError
-from smsgw.flows import sweep
+from smsgw.flows import operations, sweep
 from smsgw.flows.apikeys import ApiKeys, remember_addresses
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.returns import Returns
@@ -24,6 +24,7 @@ log = get_logger(__name__)
 PERIOD_S: Final = 2.0
 _ROUNDS_TO_TELL: Final = 5  # how often the keys are told although they have not changed: others may have buried us
 _ROUNDS_TO_FORGET: Final = 300
+_FORGOTTEN_AT_ONCE: Final = 10_000
 
 
 class Upkeep:
@@ -88,6 +89,10 @@ class Upkeep:
             deleted = await sweep.forget_attempts(self._ports, self._retention)
             if deleted:
                 log.info("attempts.forgotten", rows=deleted)
+            await operations.forget(self._ports, _FORGOTTEN_AT_ONCE)
+            unclaimed = await sweep.forget_receipts(self._ports, self._retention)
+            if unclaimed:
+                log.warning("receipts.forgotten", rows=unclaimed)
 
     def _read_key_file(self) -> bool:
         """Read the vault's keys if the file is another one now; what cannot be read changes nothing."""

@@ -11,11 +11,12 @@ from typing import Final
 from smsgw.errors import RepeatUndecided, SmsgwError, StoreBroken, StoreError, StoreUnavailable
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.ports import Ports
-from smsgw.flows.receive import Receiver, SessionEnded, SessionProven, SessionStarted
+from smsgw.flows.receive import Alerted, Receiver, SessionEnded, SessionProven, SessionStarted
 from smsgw.kit.logs import get_logger
 from smsgw.settings import LinkSettings
-from smsgw.smpp import pdus, status
+from smsgw.smpp import pdus, status, tlvs
 from smsgw.smpp.session import Session
+from smsgw.store.operations import AlertRow
 from smsgw.store.sessions import SessionRow
 
 log = get_logger(__name__)
@@ -139,6 +140,21 @@ class Arrivals:
             self._unanswered[mo] = self._newest
             self._newest = mo
             future.add_done_callback(partial(self._on_stored, request, mo))
+
+    def take_alert(self, alert: pdus.AlertNotification) -> None:
+        """Have it recorded; it has no answer, so that what cannot be stored now is lost."""
+        ports = self._ports
+        row = AlertRow(
+            id=ports.ids.new("al"),
+            link=self._link,
+            received_ms=ports.clock.now_ms(),
+            source=alert.source_addr,
+            esme=alert.esme_addr,
+            ms_availability=tlvs.integer(alert.tlvs, tlvs.MS_AVAILABILITY_STATUS),
+        )
+        log.info("link.alert", link=row.link, alert=row.id, ms_availability=row.ms_availability)
+        with contextlib.suppress(asyncio.QueueFull):
+            self._receiver.submit(Alerted(row=row)).add_done_callback(look_at)
 
     def put_off(self, request: Message) -> None:
         """Ask for a message again later."""

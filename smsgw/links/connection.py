@@ -16,7 +16,9 @@ from smsgw.kit.logs import get_logger
 from smsgw.kit.passwords import Passwords, Secret
 from smsgw.kit.wire import Wire
 from smsgw.links.arrivals import Arrivals, look_at
+from smsgw.links.asking import Asking
 from smsgw.links.senders import Senders
+from smsgw.links.submission import Form
 from smsgw.links.trace import Tracer, Tracing
 from smsgw.settings import LinkSettings
 from smsgw.smpp import events, pdus, status
@@ -72,6 +74,8 @@ class Connection:
             session=self._session,
             written=self._on_answer_to_write,
         )
+        self._form = Form(settings)
+        self._asking = Asking()
         self._wire: Wire[events.Event] | None = None
         self._tracer: Tracer | None = None
         loop = asyncio.get_running_loop()
@@ -231,6 +235,8 @@ class Connection:
                 self._arrivals.put_off(request)
             else:
                 self._arrivals.take(request)
+        elif isinstance(request, pdus.AlertNotification):
+            self._arrivals.take_alert(request)
         elif isinstance(request, pdus.Outbind) and self._outbind is not None and not self._outbind.done():
             self._outbind.set_result(request)
         else:
@@ -246,7 +252,8 @@ class Connection:
         response = event.response
         message = self._in_flight.pop(response.sequence_number, None)
         if message is None:
-            return  # no message: an operation of the link
+            self._asking.answered(event)
+            return
         outbox, told = self._parts.senders.outbox, response.command_status
         name = response.message_id[:_OUTGOING_NAME] if isinstance(response, pdus.SubmitSmResp) else ""
         if told == status.ESME_ROK and isinstance(response, pdus.SubmitSmResp):
@@ -259,6 +266,7 @@ class Connection:
         response = event.response
         message = self._late.pop(response.sequence_number, None)
         accepted = response.command_status == status.ESME_ROK and isinstance(response, pdus.SubmitSmResp)
+        self._asking.answered(event)
         log.warning("link.late", link=self._parts.link, pdu=response.name, took_ms=self._now_ms() - event.sent_ms)
         if message is not None and accepted:
             self._parts.senders.outbox.late(message, response.message_id[:_OUTGOING_NAME])  # type: ignore[attr-defined]  # it is a SubmitSmResp
@@ -270,11 +278,25 @@ class Connection:
             if len(self._late) > _MOST_LATE:
                 del self._late[next(iter(self._late))]
             self._parts.senders.outbox.unanswered(message)
+        else:
+            self._asking.unanswered(event)
 
     def _on_lost(self, event: events.Lost) -> None:
         message = self._in_flight.pop(event.sequence_number, None)
         if message is not None:
             self._parts.senders.outbox.unanswered(message)
+        else:
+            self._asking.unanswered(event)
+
+    async def ask(self, request: pdus.Pdu) -> pdus.Pdu:
+        """Send a request that is no message, and return its response; see ``Asking.ask``."""
+
+        def send() -> int:
+            number = self._session.request(request, self._now_ms())
+            self.flush()
+            return number
+
+        return await self._asking.ask(send)
 
     def _on_unsolicited(self, event: events.Unsolicited) -> None:
         log.warning("link.unsolicited", link=self._parts.link, pdu=event.response.name)
@@ -314,16 +336,16 @@ class Connection:
         return 0 if self._stopping or wire is None or not wire.can_write else self._session.free
 
     def send(self, message: Outgoing, now_ms: int) -> int:
-        """Send a message; return how many parts it has, 0 when it cannot be sent."""
+        """Send a message; return how many SMS it is, 0 when it cannot be sent."""
         try:
-            number = self._session.request(_submit_sm(message), now_ms)
+            number = self._session.request(self._form.fill(message, self._parts.ports.clock.now_ms()), now_ms)
         except (PduError, SessionError) as error:
             told = error.command_status if isinstance(error, PduError) else status.ESME_RINVCMDID
             log.error("mt.not_sendable", mt=message.row.id, link=self._parts.link, error=str(error))
             self._parts.senders.outbox.refused(message, told)
             return 0
         self._in_flight[number] = message
-        return 1
+        return message.row.sms
 
     def flush(self) -> None:
         """Have what was sent written at the end of this turn of the loop."""
@@ -363,20 +385,4 @@ def _session_settings(settings: LinkSettings) -> SessionSettings:
         interface_version=_VERSIONS[settings.interface_version],
         max_unanswered_in=_MOST_UNANSWERED_IN,
         busy_status=settings.temporary_error,
-    )
-
-
-def _submit_sm(message: Outgoing) -> pdus.SubmitSm:
-    row = message.row
-    return pdus.SubmitSm(
-        source_addr_ton=row.source_ton,
-        source_addr_npi=row.source_npi,
-        source_addr=row.source,
-        dest_addr_ton=row.dest_ton,
-        dest_addr_npi=row.dest_npi,
-        destination_addr=row.destination,
-        esm_class=row.esm_class,
-        registered_delivery=row.registered,
-        data_coding=row.data_coding,
-        short_message=message.payload,
     )

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from smsgw.domain.statuses import Rules
-from smsgw.errors import BindError, SmsgwError, StoreBroken
+from smsgw.errors import BindError, SessionError, SmsgwError, StoreBroken
 from smsgw.flows.ports import Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.send import Outbox
@@ -27,6 +27,7 @@ from smsgw.links.senders import Senders
 from smsgw.links.trace import Tracing
 from smsgw.settings import LinkSettings, places
 from smsgw.smpp.events import Event
+from smsgw.smpp.pdus import Pdu
 
 log = get_logger(__name__)
 
@@ -239,6 +240,17 @@ class Link:
         self._tracing = tracing
         for connection in self._live.values():
             connection.trace(tracing)
+
+    async def ask(self, request: Pdu) -> Pdu:
+        """Send a request that is no message on the bind with most room, and return its response.
+
+        Raises:
+            SessionError: there is none, or the SMSC did not answer.
+        """
+        connection = max(self._live.values(), key=lambda one: one.free, default=None)
+        if connection is None or not connection.free:
+            raise SessionError("no bind can send now")
+        return await connection.ask(request)
 
     def _wake(self) -> None:
         """Have the binds send, once for all that wake them in this turn of the loop."""

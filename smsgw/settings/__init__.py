@@ -17,7 +17,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.errors import SettingsError
-from smsgw.settings import places, words
+from smsgw.settings import places, submission, words
+from smsgw.settings.submission import (
+    Codings,
+    OptionalNpi,
+    OptionalTon,
+    Priority,
+    ProtocolId,
+    ServiceType,
+    SourceAddress,
+    Tag,
+    Tlv,
+)
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}\Z")]
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -87,6 +98,7 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long records are kept."""
 
     attempts_days: Annotated[int, Meta(ge=7, le=36_600)] = 400  # attempts to use codes, and what was spent of them
+    unmatched_receipts_h: Annotated[int, Meta(ge=1, le=8_784)] = 72  # receipts that name no message of ours
 
 
 class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,7 +153,9 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tls_certificate: str = ""  # ours, where the SMSC wants one
     tls_key: str = ""  # default: in the same file
     tls_server_name: str = ""  # that the SMSC's certificate must have; default: the host's
-    default_alphabet: Literal["gsm7", "latin1", "ascii", "utf8"] = "gsm7"  # what data_coding 0 means here
+    default_alphabet: Literal["gsm7", "gsm7_packed", "latin1", "ascii", "utf8"] = (
+        "gsm7"  # what data_coding 0 means here
+    )
     window: Annotated[int, Meta(ge=1, le=1000)] = 10  # unanswered submit_sm per bind
     rate_per_s: Annotated[float, Meta(ge=0, le=100_000)] = 0.0  # submit_sm a second, 0 = no limit
     connect_timeout_s: Seconds = 10.0
@@ -158,9 +172,35 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     message_id_tlv: Annotated[int, Meta(ge=0, le=0xFFFF)] = 0  # tag of the operator's own MO id, 0 = sends none
     part_expiry_s: Seconds = 600.0  # longest wait for the missing parts of a long message
     receipts: bool = False  # ask for delivery receipts
+    # How message ids are written in responses and in receipts, where the two differ (domain/receipts.py)
+    response_ids: Literal["text", "caseless", "decimal", "hex"] = "text"
+    receipt_ids: Literal["text", "caseless", "decimal", "hex"] = "text"
+    receipt_states: dict[str, Literal["delivered", "failed", "progress"]] = {}  # the operator's own words, in capitals
+    time_zone: str = "UTC"  # of the SMSC's clock, for dates in receipts and absolute validity periods
+    ask_after_s: Annotated[float, Meta(ge=0, le=86_400 * 30)] = 0.0  # no receipt so long: query_sm; 0: never
+    supports: list[Literal["query_sm", "cancel_sm", "replace_sm"]] = []  # operations that the operator offers
     test: bool = False  # a simulated operator: what is bought here is a test, and only test keys see it
     retry_first_s: Seconds = 1.0  # first pause after a refusal that may be tried again
     retry_ceiling_s: Seconds = 60.0
+    # What is sent, and how
+    codings: Codings = msgspec.field(default_factory=lambda: ["default", "ucs2"])  # what it takes, the best first
+    long_messages: Literal["udh8", "udh16", "sar", "payload"] = "udh8"  # how texts of several SMS are handed over
+    max_parts: Annotated[int, Meta(ge=1, le=255)] = 10  # SMS that one text may take here
+    validity_period: Literal["none", "relative", "absolute"] = "none"  # whether and how the SMSC is told it (§7.1.1)
+    receipts_of: Literal["all", "failures"] = "all"  # what receipts are asked for (§5.2.17)
+    receipts_intermediate: bool = False  # also notifications on the way
+    service_type: ServiceType = ""
+    messaging_mode: Literal["default", "datagram", "forward", "store_and_forward"] = "default"  # esm_class, §5.2.12
+    protocol_id: Annotated[int, Meta(ge=0, le=255)] = 0
+    priority_flag: Priority = 0
+    replace_if_present: bool = False  # a later answer replaces one that was not delivered yet; never parts
+    source_addr: SourceAddress = ""  # instead of the short code that was written to
+    source_ton: OptionalTon = -1  # -1: as the message that is answered has it; of a name 5
+    source_npi: OptionalNpi = -1
+    dest_ton: OptionalTon = -1
+    dest_npi: OptionalNpi = -1
+    tlvs: list[Tlv] = []
+    echo_tlvs: list[Tag] = []  # tags that an answer has from the message that it answers
     status: dict[str, str] = {}  # what an answer's command_status means here: domain/statuses.py
 
     def __repr__(self) -> str:
@@ -211,6 +251,15 @@ class ServiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     return_valid_s: Annotated[int, Meta(ge=5, le=120)] = 60
     allowed_ips: Annotated[list[str], Meta(max_length=100)] = []  # who may use the API; empty: nobody
     webhook_url: str = ""  # where the merchant is told what happens; empty: nowhere
+    characters: Literal["allow", "refuse", "transliterate"] = "allow"  # that GSM 7 bit cannot carry
+    # How the answers are submitted; what is not set here is the link's
+    service_type: ServiceType = ""
+    priority: Priority = 0
+    protocol_id: ProtocolId = -1
+    source_addr: SourceAddress = ""
+    source_ton: OptionalTon = -1
+    source_npi: OptionalNpi = -1
+    tlvs: list[Tlv] = []
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -388,6 +437,7 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
             for field in (*sorted(_NEEDED_URLS), "used_up_url", "throttled_url", "webhook_url")
             if not _is_url(getattr(service, field)) and (getattr(service, field) or field in _NEEDED_URLS)
         ]
+        problems += [f"{file}: {problem}" for problem in submission.service_problems(service)]
         if service.valid_for_s == 0 and service.uses == 0:
             problems.append(f"{file}: valid_for_s: set valid_for_s, uses or both: a code must end some day")
     return problems
@@ -409,6 +459,7 @@ def _link_problems(link: LinkSettings) -> list[str]:
     if 0 < link.rate_per_s < _LEAST_RATE:
         limits = f"0 (no limit) and numbers from {_LEAST_RATE} to 100000"
         found.append(f"rate_per_s: {words.shown(link.rate_per_s)} is not allowed; allowed are {limits}")
+    found += submission.link_problems(link)
     found += [
         f"{field}: {words.shown(value)} is not allowed; allowed are the visible characters of ASCII and spaces"
         for field in (

@@ -30,6 +30,36 @@ class MoRow(Struct, frozen=True, kw_only=True):
     body: str | None
     service: str | None
     outcome: str | None
+    types: str | None = None  # of a part: TON and NPI of source and destination, for the answer to what it is part of
+    incomplete: int = 0  # 1: parts of it never came
+
+
+class PartRow(Struct, frozen=True, kw_only=True):
+    """A stored part, as far as it takes to answer what it is part of."""
+
+    id: str
+    link: str
+    session: str
+    received_ms: int
+    source: str
+    destination: str
+    esm_class: int
+    data_coding: int
+    payload: bytes
+    tlvs: bytes
+    part_key: str
+    part_number: int
+    part_total: int
+    types: str | None
+
+
+class GivenUp(Struct, frozen=True, kw_only=True):
+    """What was decided about a message of which there are only some parts, in the row of one of them."""
+
+    id: str
+    body: str | None
+    service: str | None
+    outcome: str | None
 
 
 class WaitingPart(Struct, frozen=True, kw_only=True):
@@ -81,6 +111,27 @@ async def waiting_parts(reader: Reader, part_keys: Collection[str], since_ms: in
     await reader.fetch("mos.lock_parts", part_keys=sorted(part_keys))
     rows = await reader.fetch("mos.waiting_parts", part_keys=list(part_keys), since_ms=since_ms)
     return [WaitingPart(**dict(zip(WaitingPart.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def due_parts(reader: Reader, link: str, before_ms: int, count: int) -> list[str]:
+    """Return the keys of long messages on a link of which a part came before a moment and waits still."""
+    rows = await reader.fetch("mos.due_parts", link=link, before_ms=before_ms, count=count)
+    return list(dict.fromkeys(key for (key,) in rows))
+
+
+async def parts_of(transaction: Transaction, part_keys: Collection[str]) -> list[PartRow]:
+    """Return all parts of these long messages that wait, oldest first; nobody else joins them meanwhile."""
+    if not part_keys:
+        return []
+    await transaction.fetch("mos.lock_parts", part_keys=sorted(part_keys))
+    rows = await transaction.fetch("mos.parts_of", part_keys=list(part_keys))
+    return [PartRow(**dict(zip(PartRow.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def give_up(transaction: Transaction, rows: Sequence[GivenUp]) -> None:
+    """Record what was decided about incomplete messages."""
+    if rows:
+        await transaction.executemany("mos.give_up", rows)
 
 
 async def by_operator_ids(reader: Reader, operator_ids: Collection[str]) -> dict[str, str]:
@@ -140,6 +191,12 @@ class Origin(Struct, frozen=True, kw_only=True):
     received_ms: int
     source: str
     destination: str
+
+
+async def tlvs(reader: Reader, mo: str) -> bytes:
+    """Return the TLVs that came with a message, tag, length and value; of a long one those of its last part."""
+    row = await reader.fetch_one("mos.tlvs", id=mo)
+    return b"" if row is None else bytes(row[0])
 
 
 async def by_id(reader: Reader, mo: str) -> Origin | None:

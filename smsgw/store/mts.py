@@ -8,7 +8,7 @@ from smsgw.store.database import Reader, Row, Transaction
 
 
 class MtRow(Struct, frozen=True, kw_only=True):
-    """A message on its way. Columns as in migrations/*/0001_house.sql."""
+    """A message on its way. Columns as in migrations."""
 
     id: str
     mo: str | None
@@ -31,8 +31,13 @@ class MtRow(Struct, frozen=True, kw_only=True):
     expires_ms: int
     not_before_ms: int
     tries: int
-    reply: int | None = None  # its number among all that its message causes, from 1
+    reply: int | None = None  # its number among all SMS that its message causes, from 1; of several in one the last
     max_replies: int | None = None
+    service_type: str = ""
+    priority: int = 0
+    protocol_id: int | None = None
+    tlvs: bytes | None = None
+    sms: int = 1
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -41,9 +46,10 @@ class Settled(Struct, frozen=True, kw_only=True):
     id: str
     status: str
     command_status: int | None
-    message_id: str | None
+    message_id: str | None  # as receipts of this link are compared
     answered_ms: int
     tries: int
+    smsc_message_id: str | None = None  # as the SMSC wrote it, where that is something else
 
 
 class Retry(Struct, frozen=True, kw_only=True):

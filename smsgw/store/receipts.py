@@ -16,6 +16,9 @@ class ReceiptRow(Struct, frozen=True, kw_only=True):
     received_ms: int
     message_id: str
     state: str
+    error: str | None
+    done_ms: int | None  # when, by the SMSC's clock
+    event: str  # what it means for the message (domain/messages.Event)
     payload: bytes
     tlvs: bytes
     mt: str | None
@@ -41,7 +44,7 @@ class Unmatched(Struct, frozen=True, kw_only=True):
     id: str
     link: str
     message_id: str
-    state: str
+    event: str
 
 
 async def lock(transaction: Transaction, link: str) -> None:
@@ -77,6 +80,11 @@ async def deliver(transaction: Transaction, rows: Sequence[Delivered]) -> None:
     """Move accepted messages to their final state."""
     if rows:
         await transaction.executemany("receipts.deliver", rows)
+
+
+async def forget_unmatched(transaction: Transaction, before_ms: int, count: int) -> int:
+    """Delete up to ``count`` receipts that came before a moment and wait still; return how many."""
+    return await transaction.execute("receipts.forget_unmatched", before_ms=before_ms, count=count)
 
 
 async def of_mts(reader: Reader, mts: Collection[str]) -> dict[str, list[tuple[int, str]]]:

@@ -7,7 +7,7 @@ from typing import Final, cast
 from aiohttp import web
 from aiohttp.web import BaseRequest, Request, Response, StreamResponse
 
-from smsgw.web.guard import HEADERS
+from smsgw.web.guard import HEADERS, refused
 
 READING_S: Final = 10.0  # for a visitor to read what is written, before the connection is cut
 LINGER_S: Final = 1.0  # for one too many to read that it is; closed sooner, its own request would wipe the answer out
@@ -44,9 +44,9 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: BaseRequest, resp: StreamResponse, start_time: float | None
     ) -> tuple[StreamResponse, bool]:
-        """Write an answer; one that did not come through the guard gets its headers, and a fault its page."""
+        """Write an answer; one that did not come through the guard gets its headers, a fault its page or problem."""
         if isinstance(resp, web.HTTPException) and isinstance(request, Request):
-            resp = self._page(resp.status)
+            resp = refused(request, resp)
         if not resp.prepared and _MARK not in resp.headers:
             resp.headers.update(HEADERS)
         return await super().finish_response(request, resp, start_time)

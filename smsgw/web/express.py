@@ -145,6 +145,9 @@ class Visitor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's do not derive from asyncio's
+        # A visitor who does not read is noticed at the first octet that the kernel has no room for: with fewer than the
+        # usual 64 KiB left over nobody would be, and to close such a connection waits for its visitor, for ever.
+        self._transport.set_write_buffer_limits(0)
         peer = transport.get_extra_info("peername")
         self._address = peer[0] if isinstance(peer, tuple) else "unknown"
         self._express.visitors.add(self)

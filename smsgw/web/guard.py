@@ -44,12 +44,28 @@ PAGES = {
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer every fault with a page or a problem of the right status; say nothing about its cause."""
-    if request.path == "/v1" or request.path.startswith("/v1/"):
+    if _is_programs(request.path):
         response = await _for_programs(request, handler)
     else:
         response = await _for_browsers(request, handler)
     response.headers.update(HEADERS)
     return response
+
+
+def refused(request: web.Request, error: web.HTTPException) -> web.Response:
+    """Return what a request is told that the library refuses before any handler."""
+    if not _is_programs(request.path):
+        return page(request, error.status)
+    fault = problem.fault_of(error)
+    assert fault is not None
+    name = request.app[IDS].new("req")
+    response = problem.answer(fault, name)
+    response.headers["X-Request-Id"] = name
+    return response
+
+
+def _is_programs(path: str) -> bool:
+    return path == "/v1" or path.startswith("/v1/")
 
 
 async def _for_browsers(request: web.Request, handler: Handler) -> web.StreamResponse:

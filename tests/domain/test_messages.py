@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from smsgw.domain.messages import NEXT, Event, Status, follow, receipt_event
+from smsgw.domain.messages import NEXT, Event, Status, follow
 
 MOVES = {
     (Status.QUEUED, Event.ACCEPT): Status.ACCEPTED,
@@ -41,25 +41,3 @@ def test_no_walk_goes_back(walk: tuple[Event, ...]) -> None:
         after = follow(state, event)
         assert ORDER.index(after) >= ORDER.index(state)
         state = after
-
-
-@pytest.mark.parametrize(
-    ("told", "event"),
-    [
-        ("DELIVRD", Event.DELIVER),
-        ("delivrd", Event.DELIVER),
-        ("EXPIRED", Event.FAIL),
-        ("DELETED", Event.FAIL),
-        ("UNDELIV", Event.FAIL),
-        ("REJECTD", Event.FAIL),
-        ("FAILED", Event.FAIL),
-        ("ENROUTE", Event.PROGRESS),
-        ("ACCEPTD", Event.PROGRESS),
-        ("SCHEDLD", Event.PROGRESS),
-        ("UNKNOWN", Event.PROGRESS),
-        ("", Event.PROGRESS),
-        ("BLAH", Event.PROGRESS),
-    ],
-)
-def test_what_receipts_mean(told: str, event: Event) -> None:
-    assert receipt_event(told) is event

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
 
+from smsgw.flows import sweep, trace
 from smsgw.flows.send import Outbox
+from smsgw.settings import Retention
 from smsgw.smpp import tlvs
-from tests.flows.world import LINK, World, changed, deliver, receipt, world
+from tests.flows.world import LINK, SUN, World, changed, deliver, receipt, world
 from tests.servers.engines import Engine
 
 T = TypeVar("T")
@@ -142,6 +145,81 @@ async def test_a_subscriber_who_types_a_receipt_has_sent_a_message(engine: Engin
         assert (await states(one))[0] == (mt, "accepted")
         assert await one.count("receipts") == 0
         assert (await one.verdicts())[-1] == ("done", "unknown_keyword")
+
+
+async def test_an_smsc_that_answers_in_hex_and_reports_in_decimal(engine: Engine) -> None:
+    link = changed(LINK, response_ids="hex", receipt_ids="decimal")
+    async with world(engine, links={"north": link}) as one:
+        mt = await Sender(one).send("00007F3A")
+        await one.take(one.arrival(pdu=receipt("0000032570")))
+        assert await states(one) == [(mt, "delivered")]
+        assert await one.rows("mts", "message_id", "smsc_message_id") == [("32570", "00007F3A")]
+
+
+async def test_ids_that_differ_in_case_before_the_response(engine: Engine) -> None:
+    link = changed(LINK, response_ids="caseless", receipt_ids="caseless")
+    async with world(engine, links={"north": link}) as one:
+        await one.take(one.arrival(pdu=receipt("0ABC")))
+        mt = await Sender(one).send("abc")
+        assert await states(one) == [(mt, "delivered")]
+
+
+async def test_an_operators_own_word(engine: Engine) -> None:
+    async with world(engine, links={"north": changed(LINK, receipt_states={"LOST": "failed"})}) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=receipt("7", "LOST")))
+        assert await states(one) == [(mt, "failed")]
+
+
+async def test_an_intermediate_notification_is_only_recorded(engine: Engine) -> None:
+    async with world(engine) as one:
+        mt = await Sender(one).send("7")
+        await one.take(one.arrival(pdu=deliver(b"id:7 stat:DELIVRD err:000 text:", esm_class=0x20)))
+        assert await states(one) == [(mt, "accepted")]
+        assert await one.rows("receipts", "state", "event", "mt") == [("DELIVRD", "progress", mt)]
+
+
+async def test_what_else_a_receipt_says_is_kept(engine: Engine) -> None:
+    text = b"id:7 sub:001 dlvrd:000 submit date:2311142300 done date:2311150013 stat:UNDELIV err:069 text:"
+    async with world(engine, links={"north": changed(LINK, time_zone="Europe/Kyiv")}) as one:
+        await Sender(one).send("7")
+        await one.take(one.arrival(pdu=deliver(text, esm_class=0x04)))
+        done = datetime(2023, 11, 14, 22, 13, tzinfo=UTC)
+        assert await one.rows("receipts", "error", "done_ms") == [("069", int(done.timestamp() * 1000))]
+
+
+async def test_a_message_stands_as_its_parts_do(engine: Engine) -> None:
+    service = changed(SUN, reply="Кодът: {code}. " + "Много благодарим. " * 5, max_replies=3)
+    async with world(engine, services={"sun": service}) as one:
+        await one.sms()
+        box = Sender(one).box
+        box.offer(one.sent)
+        for number in range(len(one.sent)):
+            message = box.take()
+            assert message is not None
+            box.accepted(message, f"id{number}")
+        await box.close()
+        [(code,)] = await one.rows("codes", "id")
+        told = []
+        for id_, state in (("id1", "DELIVRD"), ("id0", "DELIVRD")):
+            await one.take(one.arrival(pdu=receipt(id_, state)))
+            found = await trace.show(one.ports, code, trace.LAST, 1)
+            assert found is not None
+            told.append([(reply.fate.status, reply.whole.value) for reply in found.replies])
+    assert told == [
+        [("accepted", "accepted"), ("delivered", "accepted")],
+        [("delivered", "delivered"), ("delivered", "delivered")],
+    ]
+
+
+async def test_what_nobody_claims_is_forgotten_after_three_days(engine: Engine) -> None:
+    async with world(engine) as one:
+        await one.take(one.arrival(pdu=receipt("8")))
+        one.clock.advance(72 * 3_600_000)
+        assert await sweep.forget_receipts(one.ports, Retention()) == 0
+        one.clock.advance(1)
+        assert await sweep.forget_receipts(one.ports, Retention()) == 1
+        assert await one.count("receipts") == 0
 
 
 async def test_receipts_and_messages_share_a_transaction(sqlite: Engine) -> None:

@@ -159,3 +159,106 @@ async def test_parts_in_batches_that_are_stored_beside_each_other_find_each_othe
             await asyncio.sleep(0)
         await asyncio.gather(*futures)
         assert await one.count("codes") == 20
+
+
+# --- what never becomes whole ---------------------------------------------------------------------------------------
+
+PATIENCE = int(LINK.part_expiry_s) * SECOND
+
+
+async def story(one: World) -> list[tuple[object, ...]]:
+    return await one.rows("mos", "status", "outcome", "incomplete", "body")
+
+
+async def test_what_there_is_of_a_message_is_answered_in_the_end(engine: Engine) -> None:
+    async with world(engine) as one:
+        first, _, third, _ = arrivals(one, parts(TEXT))
+        await one.take(third, first)
+        one.clock.advance(PATIENCE - 1)
+        assert await one.receiver.give_up_parts() == 0
+        one.clock.advance(1)
+        assert await one.receiver.give_up_parts() == 1
+        assert await one.receiver.give_up_parts() == 0
+        there = TEXT[:67] + TEXT[134:201]
+        assert sorted(await story(one), key=str) == [
+            ("done", "code_issued", 1, there),
+            ("joined", None, 0, None),
+        ]
+        [message] = one.sent
+        assert (message.row.destination, message.row.dest_ton, message.row.dest_npi) == (PHONE, 1, 1)
+        assert (message.row.source, message.row.source_ton, message.row.source_npi) == ("1234", 3, 9)
+        assert await one.rows("codes", "mo") == [(message.row.mo,)]
+
+
+async def test_without_its_beginning_nobody_knows_what_it_asks_for(engine: Engine) -> None:
+    async with world(engine) as one:
+        _, *rest = arrivals(one, parts(TEXT))
+        await one.take(*rest)
+        one.clock.advance(PATIENCE)
+        assert await one.receiver.give_up_parts() == 1
+        assert ("done", "incomplete", 1, TEXT[67:]) in await story(one)
+        assert one.sent == []
+
+
+async def test_a_part_that_comes_after_the_end_buys_nothing_more(engine: Engine) -> None:
+    async with world(engine) as one:
+        first, second = arrivals(one, parts("SUN " + "я" * 70))
+        await one.take(first)
+        one.clock.advance(PATIENCE)
+        await one.receiver.give_up_parts()
+        await one.take(second)
+        one.clock.advance(PATIENCE)
+        await one.receiver.give_up_parts()
+        assert [row[:3] for row in await story(one)] == [("done", "code_issued", 1), ("done", "incomplete", 1)]
+        assert await one.count("codes") == 1
+
+
+async def test_a_part_that_is_delivered_again_after_the_end_is_no_new_purchase(engine: Engine) -> None:
+    async with world(engine) as one:
+        session = await one.begin()
+        first, _ = parts("SUN " + "я" * 70)
+        await one.take(*arrivals(one, [first], session=session))
+        await one.end(session)
+        one.clock.advance(PATIENCE)
+        await one.receiver.give_up_parts()
+        await one.take(*arrivals(one, [first]))
+        one.clock.advance(PATIENCE)
+        await one.receiver.give_up_parts()
+        assert await one.count("codes") == len(one.sent) == 1
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_a_reference_that_is_used_again_ends_the_message_before(engine: Engine, apart: bool) -> None:  # noqa: FBT001 - a column
+    async with world(engine) as one:
+        old = arrivals(one, parts("SUN " + "а" * 140, reference=7)[:2])  # noqa: RUF001 - Cyrillic
+        new = arrivals(one, parts("SUN " + "я" * 140, reference=7))
+        for batch in (old, new) if apart else ([*old, *new],):
+            await one.take(*batch)
+        assert sorted((outcome, incomplete) for _, outcome, incomplete, _ in await story(one) if outcome) == [
+            ("code_issued", 0),
+            ("code_issued", 1),
+        ]
+        assert len(one.sent) == 2
+
+
+async def test_a_crash_before_the_end_leaves_it_to_the_next_life(engine: Engine) -> None:
+    async with world(engine) as one:
+        await one.take(*arrivals(one, parts(TEXT)[:2]))
+        clock = one.clock
+    async with world(engine, clock=clock, seed=2) as one:
+        clock.advance(PATIENCE)
+        assert await one.receiver.give_up_parts() == 1
+        assert len(one.sent) == 1
+
+
+async def test_a_flood_of_parts_that_never_complete_is_given_up_in_slices(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        first, _ = parts("SUN " + "я" * 70)
+        flood = [changed(first, source_addr=f"35988{n:07}") for n in range(1_200)]
+        for at in range(0, len(flood), 400):
+            await one.take(*arrivals(one, flood[at : at + 400]))
+        one.clock.advance(PATIENCE)
+        before = one.database.transactions
+        assert await one.receiver.give_up_parts() == 1_200
+        assert one.database.transactions - before == 6
+        assert len(one.sent) == 1_200

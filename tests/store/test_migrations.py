@@ -16,7 +16,6 @@ from smsgw.store.opening import MIGRATIONS, SQL
 from smsgw.store.queries import DIALECTS, Query, load
 from tests.servers.engines import Engine
 from tests.store.look import select
-from tests.store.rows import mo
 
 QUERIES: Final = sorted(load(SQL, "sqlite"))
 # What reads all of a table, and may: one row, a table as short as the lists of nodes, doubts or keys, a rare event.
@@ -135,7 +134,11 @@ async def test_a_session_that_was_open_before_its_newest_message_was_kept_loses_
     shutil.copytree(MIGRATIONS, tmp_path / "old", ignore=shutil.ignore_patterns("000[2-9]_*"))
     async with engine.open(migrations=tmp_path / "old") as database:
         async with database.write() as transaction:
-            await mos.insert(transaction, [mo("mo_1"), mo("mo_2", session="ses_2")])
+            octets = "''" if engine.dialect == "postgres" else "x''"
+            columns = "id, link, session, received_ms, source, destination, esm_class, data_coding, payload, tlvs"
+            for names in ("'mo_1', 'north', 'ses_1'", "'mo_2', 'north', 'ses_2'"):
+                values = f"{names}, 0, '3598', '1234', 0, 0, {octets}, {octets}, 'f1', 'done'"
+                await transaction.script(f"insert into mos ({columns}, fingerprint, status) values ({values})")
             await transaction.script(
                 "insert into link_sessions (id, link, node, bound_ms, proven) "
                 "values ('ses_1', 'north', 'left', 0, 'mo_0')"

@@ -70,8 +70,8 @@ async def test_receipts_wait_for_the_response_that_names_their_message(engine: E
             await receipts.insert(
                 transaction,
                 [
-                    receipt("rcpt_2", state="DELIVRD"),
-                    receipt("rcpt_1", state="ENROUTE"),
+                    receipt("rcpt_2", event="deliver"),
+                    receipt("rcpt_1", event="progress"),
                     receipt("rcpt_3", link="south"),
                     receipt("rcpt_4", message_id="8"),
                     receipt("rcpt_5", mt="mt_9"),
@@ -79,8 +79,8 @@ async def test_receipts_wait_for_the_response_that_names_their_message(engine: E
             )
         async with database.read() as reader:
             assert await receipts.unmatched(reader, "north", {"7", "9"}) == [
-                Unmatched(id="rcpt_1", link="north", message_id="7", state="ENROUTE"),
-                Unmatched(id="rcpt_2", link="north", message_id="7", state="DELIVRD"),
+                Unmatched(id="rcpt_1", link="north", message_id="7", event="progress"),
+                Unmatched(id="rcpt_2", link="north", message_id="7", event="deliver"),
             ]
             assert await receipts.unmatched(reader, "north", set()) == []
 
@@ -112,3 +112,17 @@ async def test_a_final_state_is_reached_from_accepted_and_kept(engine: Engine) -
             )
     assert await status(engine, "mt_1") == "delivered"
     assert await status(engine, "mt_2") == "queued"
+
+
+async def test_receipts_that_nobody_claims_are_forgotten_in_slices(engine: Engine) -> None:
+    async with engine.open() as database:
+        async with database.write() as transaction:
+            rows = [receipt(f"rcpt_{n}", received_ms=n, mt="mt_1" if n == 1 else None) for n in range(6)]
+            await receipts.insert(transaction, rows)
+        async with database.write() as transaction:
+            assert await receipts.forget_unmatched(transaction, 4, 2) == 2
+            assert await receipts.forget_unmatched(transaction, 4, 2) == 1
+            assert await receipts.forget_unmatched(transaction, 4, 2) == 0
+        async with database.read() as reader:
+            left = await receipts.unmatched(reader, "north", {"7"})
+    assert [one.id for one in left] == ["rcpt_4", "rcpt_5"]

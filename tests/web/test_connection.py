@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from smsgw.settings import Web
-from smsgw.web import connection
+from smsgw.web import connection, express
 from smsgw.web.guard import HEADERS, PAGES
 from tests.servers.engines import Engine
 from tests.web.site import Site, site
@@ -70,6 +71,18 @@ async def test_an_expectation_that_nobody_knows_gets_our_page_too(sqlite: Engine
     assert b"SECRET" not in answer
 
 
+async def test_an_expectation_that_nobody_knows_is_a_problem_to_programs(sqlite: Engine) -> None:
+    async with site(sqlite) as here:
+        lines = b"POST /v1/codes/redeem HTTP/1.1\r\nHost: x\r\nExpect: <SECRET>\r\nConnection: close\r\n\r\n"
+        answer = await here.raw(lines)
+    assert headers_of(answer).items() >= {**HEADERS, "Content-Type": "application/problem+json"}.items()
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (problem["status"], problem["code"]) == (400, "bad_request")
+    assert problem["request_id"] == headers_of(answer)["X-Request-Id"]
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"SECRET" not in answer
+
+
 # --- waits ----------------------------------------------------------------------------------------------------------
 
 
@@ -112,6 +125,26 @@ async def test_a_visitor_who_reads_nothing_is_cut_off(sqlite: Engine, monkeypatc
             with pytest.raises(ConnectionError):
                 await asyncio.wait_for(ask_for_ever(), PATIENCE_S)
         assert (await here.ask("GET", "/health")).status == 200
+
+
+async def test_a_little_that_nobody_reads_holds_no_connection(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer octets than asyncio minds: closed with them, a connection is there until its visitor reads."""
+    monkeypatch.setattr(connection, "READING_S", 0.2)
+    monkeypatch.setattr(express, "READING_S", 0.2)
+    async with site(sqlite, Web(port=0, headers_timeout_s=0.3, max_connections=1)) as here:
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            deaf.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(deaf, ("127.0.0.1", here.port))
+            async with asyncio.timeout(PATIENCE_S):
+                last = ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+                assert (await here.raw(last)).split()[1] == b"503", "the deaf one is the only one"
+                [visitor] = here.server._express.visitors
+                visitor._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+                await loop.sock_sendall(deaf, b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n")
+                while (await here.raw(last)).split()[1] == b"503":
+                    pass
 
 
 async def test_a_visitor_who_reads_late_gets_everything(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,6 +250,9 @@ class Deaf(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         pass
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written.append(bytes(data))
 

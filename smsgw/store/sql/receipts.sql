@@ -1,7 +1,12 @@
 -- name: insert*!
 -- Delivery receipts as they came.
-insert into receipts (id, link, session, received_ms, message_id, state, payload, tlvs, mt)
-values (:id, :link, :session, :received_ms, :message_id, :state, :payload, :tlvs, :mt);
+insert into receipts (id, link, session, received_ms, message_id, state, error, done_ms, event, payload, tlvs, mt)
+values (:id, :link, :session, :received_ms, :message_id, :state, :error, :done_ms, :event, :payload, :tlvs, :mt);
+
+-- name: forget_unmatched!
+-- Receipts that nobody has claimed for too long, the oldest first.
+delete from receipts where mt is null and id in (
+    select id from receipts where mt is null and received_ms < :before_ms order by received_ms limit :count);
 
 -- name: match*!
 -- A receipt has found its message.

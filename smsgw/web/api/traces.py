@@ -48,6 +48,7 @@ class Reply(Struct, frozen=True, kw_only=True):
         Meta(description="The SMS that it answers: that bought the code, or asked for it again. Null: a reissue."),
     ]
     status: str
+    message_status: Annotated[str, Meta(description="How the whole stands, of which this is one of `parts` parts.")]
     part: int
     parts: int
     tries: int
@@ -167,6 +168,7 @@ def _reply(one: trace.Reply) -> Reply:
         id=fate.id,
         message=fate.mo,
         status=fate.status,
+        message_status=one.whole.value,
         part=fate.part,
         parts=fate.parts,
         tries=fate.tries,

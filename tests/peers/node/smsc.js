@@ -8,6 +8,18 @@ const tell = (event, fields) => console.log(JSON.stringify({event, ...fields}));
 let gateway = null;
 let submitted = 0;
 
+// What the package says of a message that is not whole by itself; nothing of one that is.
+const long = (pdu) => {
+    if (pdu.message_payload !== undefined) {
+        return {payload: pdu.message_payload.message, vendor: pdu.vendor_specific};
+    }
+    if (pdu.sar_total_segments !== undefined) {
+        return {part: [pdu.sar_msg_ref_num, pdu.sar_total_segments, pdu.sar_segment_seqnum]};
+    }
+    const udh = pdu.short_message.udh;
+    return udh ? {udh: udh.map((element) => element.toString('hex'))} : {};
+};
+
 const server = smpp.createServer((session) => {
     session.on('error', (error) => tell('error', {message: error.message}));
     session.on('close', () => tell('closed', {}));
@@ -26,6 +38,7 @@ const server = smpp.createServer((session) => {
             destination: pdu.destination_addr,
             coding: pdu.data_coding,
             text: pdu.short_message.message,
+            ...long(pdu),
         });
     });
     session.on('unbind', (pdu) => {

@@ -38,6 +38,12 @@ select id, operator_id from mos where operator_id = any(:operator_ids::text[]);
 select id, part_key, part_number, part_total, esm_class, payload from mos
 where status = 'part' and part_key = any(:part_keys::text[]) and received_ms > :since_ms order by id;
 
+-- name: parts_of
+-- All parts of some long messages that wait for the rest, however long.
+select id, link, session, received_ms, source, destination, esm_class, data_coding, payload, tlvs, part_key, part_number,
+    part_total, types
+from mos where status = 'part' and part_key = any(:part_keys::text[]) order by id;
+
 -- name: lock_parts
 -- Nobody else may join the parts of these long messages until the transaction ends: both would miss the other's part.
 select pg_advisory_xact_lock(hashtext(part_key))::text from unnest(:part_keys::text[]) as part_key order by part_key;

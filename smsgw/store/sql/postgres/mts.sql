@@ -1,7 +1,7 @@
 -- name: settle*!
 -- The SMSC's answer, or the end of the validity: a queued message is accepted, refused or expired.
 update mts set status = :status, command_status = :command_status, message_id = :message_id,
-    answered_ms = :answered_ms, tries = :tries
+    answered_ms = :answered_ms, tries = :tries, smsc_message_id = :smsc_message_id
 where id = :id and status = 'queued';
 
 -- name: claim!

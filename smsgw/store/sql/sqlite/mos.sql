@@ -24,6 +24,12 @@ select id, operator_id from mos where operator_id in (select value from json_eac
 select id, part_key, part_number, part_total, esm_class, payload from mos
 where status = 'part' and part_key in (select value from json_each(:part_keys)) and received_ms > :since_ms order by id;
 
+-- name: parts_of
+-- All parts of some long messages that wait for the rest, however long.
+select id, link, session, received_ms, source, destination, esm_class, data_coding, payload, tlvs, part_key, part_number,
+    part_total, types
+from mos where status = 'part' and part_key in (select value from json_each(:part_keys)) order by id;
+
 -- name: lock_parts
 -- The parts of these long messages are ours alone until the transaction ends: SQLite has one writer.
 select 1 where :part_keys is null;

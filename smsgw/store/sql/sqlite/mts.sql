@@ -1,8 +1,8 @@
 -- name: settle*!
 -- The SMSC's answer, or the end of the validity: a queued message is accepted, refused or expired.
 update mts set status = v.column2, command_status = v.column3, message_id = v.column4, answered_ms = v.column5,
-    tries = v.column6
-from (values (:id, :status, :command_status, :message_id, :answered_ms, :tries)) as v
+    tries = v.column6, smsc_message_id = v.column7
+from (values (:id, :status, :command_status, :message_id, :answered_ms, :tries, :smsc_message_id)) as v
 where mts.id = v.column1 and mts.status = 'queued';
 
 -- name: claim!
