@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bench_links
 import bench_verify
 from rich.console import Console
 from rich.table import Table
@@ -32,6 +33,9 @@ CASES = [(10, 0), (50, 0), (200, 0), (50, 1000)]
 def main() -> None:
     """Measure every case, both gateways in turn, as many rounds as asked."""
     options = _options()
+    if options.links:
+        bench_links.measure(options.links, options.binds)
+        return
     if options.verify or options.rows:
         bench_verify.measure(options.rows, options.rounds)
         return
@@ -61,6 +65,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("-k", dest="rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--verify", action="store_true", help="measure the verify address, beside a bare handler")
     parser.add_argument("--rows", type=int, default=0, help="the same, with so many other codes in the table")
+    parser.add_argument("--links", type=int, default=0, help="measure so many links, and good ones beside bad ones")
+    parser.add_argument("--binds", type=int, default=4, help="of each of them")
     parser.add_argument("-t", dest="tools", default="../shared/tools", help="folder of smscload.c and kannel-baseline")
     return parser.parse_args()
 

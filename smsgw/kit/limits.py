@@ -88,7 +88,8 @@ class Throttle:
         self._second_ms = 0  # since when is counted
         self._count = 0
         self._before = 0  # counted in the second before
-        self._told_ms: int | None = None  # since when the rate is as it is; None: nobody has complained
+        self._told_ms: int | None = None  # when the rate was last halved; None: it is whole
+        self._step_ms = 0  # when it was last changed, either way
 
     @property
     def per_s(self) -> float:
@@ -118,17 +119,17 @@ class Throttle:
             self._now_per_s = self._set_per_s or self._whole_per_s / 2
         elif now_ms - self._told_ms < _SECOND_MS:
             return False
-        self._told_ms = now_ms
+        self._told_ms = self._step_ms = now_ms
         before = self._now_per_s
         self._change(max(before / 2, min(self._whole_per_s, _LEAST_PER_S)), now_ms).empty(now_ms)
         return self._now_per_s < before
 
     def _recover(self, now_ms: int) -> None:
-        steps = (now_ms - (self._told_ms or 0)) // _SECOND_MS
+        steps = (now_ms - self._step_ms) // _SECOND_MS
         if steps < 1:
             return
         wanted = self._now_per_s + steps * self._whole_per_s / _RECOVERY_STEPS
-        self._told_ms = now_ms
+        self._step_ms = now_ms
         if wanted < self._whole_per_s:
             self._change(wanted, now_ms)
             return

@@ -153,6 +153,15 @@ def test_small_steps_lose_nothing_of_what_has_flowed_in() -> None:
     assert 2 <= sent(throttle, 6_000, 8_000) <= 5
 
 
+def test_a_step_back_up_does_not_make_the_next_complaint_unheard() -> None:
+    throttle = Throttle(64)
+    throttle.slow_down(0)
+    for second in range(1, 20):
+        throttle.wait_ms(second * 1_100 - 1)
+        throttle.slow_down(second * 1_100)
+    assert throttle.per_s < 5
+
+
 def test_minutes_of_complaints_leave_one_try_a_second() -> None:
     throttle = Throttle(200)
     for second in range(600):
