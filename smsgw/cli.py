@@ -44,6 +44,7 @@ _ORDER: Final = (
     "bench",
     "codes",
     "keys",
+    "messages",
     "webhooks",
     "trace",
     "version",

@@ -399,7 +399,7 @@ def test_a_kill_at_the_first_start_does_not_stand_in_the_way_of_the_next(ready: 
 def test_help_lists_what_runs_a_gateway_first(folder: Path) -> None:
     shown = smsgw(folder, "--help").stdout
     listed = re.findall(r"^│ ([a-z]+) ", shown, re.MULTILINE)
-    wanted = "run check migrate demo simulate bench codes keys webhooks trace version"
+    wanted = "run check migrate demo simulate bench codes keys messages webhooks trace version"
     assert listed == wanted.split()
 
 
