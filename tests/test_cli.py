@@ -396,11 +396,23 @@ def test_a_kill_at_the_first_start_does_not_stand_in_the_way_of_the_next(ready: 
     assert process.returncode == 0
 
 
-def test_help_lists_what_runs_a_gateway_first(folder: Path) -> None:
-    shown = smsgw(folder, "--help").stdout
-    listed = re.findall(r"^│ ([a-z]+) ", shown, re.MULTILINE)
-    wanted = "run check migrate demo simulate bench codes keys messages webhooks trace version"
-    assert listed == wanted.split()
+def test_help_lists_what_runs_a_gateway_first() -> None:
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    listed = re.findall(r"^\W*([a-z]+)  +[A-Z]", done.stdout.partition("Commands")[2], re.MULTILINE)
+    assert listed == [
+        "run",
+        "check",
+        "migrate",
+        "demo",
+        "simulate",
+        "bench",
+        "codes",
+        "keys",
+        "messages",
+        "webhooks",
+        "trace",
+        "version",
+    ]
 
 
 def test_a_key_that_nobody_may_use_is_warned_of(ready: Path) -> None:
