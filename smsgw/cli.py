@@ -19,6 +19,7 @@ from smsgw import settings
 from smsgw.app import App
 from smsgw.commands import codes, ground, keys, messages, webhooks
 from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, errors, load, screen, tell
+from smsgw.commands.simulate import simulate
 from smsgw.commands.trace import trace
 from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
@@ -28,9 +29,7 @@ from smsgw.kit import logs, passwords, tls
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration
-from smsgw.simulator.console import Conversation
 from smsgw.simulator.load import LoadPlan
-from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.store.opening import bring_up_to_date
 
 _ENDED_AT_ONCE = 1
@@ -71,6 +70,7 @@ commands.add_typer(keys.commands, name="keys")
 commands.add_typer(messages.commands, name="messages")
 commands.add_typer(webhooks.commands, name="webhooks")
 commands.command()(trace)
+commands.command()(simulate)
 
 
 def main() -> None:
@@ -191,53 +191,6 @@ async def _demo(places: Places) -> None:
         screen.print(f"\n  Open  [bold]{url}[/bold]\n\n  and send {KEYWORD} to {SHORT_CODE} from the phone there.")
         screen.print(f"  Settings and database: {places.folder}    Ctrl+C ends it.\n")
         await app.wait()
-
-
-@commands.command()
-def simulate(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where the SMSC listens; 0: any free port.")] = 2775,
-    system_id: Annotated[str, typer.Option(help="The system_id that the gateway must bind with.")] = "smsgw",
-    password: Annotated[
-        str, typer.Option(help="The password that it must bind with.", envvar="SMSGW_SIMULATOR_PASSWORD")
-    ] = "secret",  # noqa: S107 - a simulator's, told to everybody
-) -> None:
-    """Be an operator's SMSC on this machine, to try a gateway by hand.
-
-    Type an SMS in one line, FROM TO TEXT, such as: 359888123456 1234 SUN
-
-    It goes to the gateway that is bound, or to the next one that binds.
-
-    What the gateway answers, and what it sends to subscribers, is printed.
-    """
-    logs.configure("auto", "warning")
-    ground.run(_simulate(SmscSettings(port=port, system_id=system_id, password=password)))
-
-
-async def _simulate(wanted: SmscSettings) -> None:
-    smsc = Smsc(wanted)
-    conversation = Conversation(smsc, lambda line: screen.print(line, markup=False))
-    port = await smsc.start()
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    conversation.greet(port)
-    try:
-        loop.add_reader(sys.stdin, _read_keyboard, conversation, loop)
-    except (OSError, ValueError):  # a file or nothing at all: it is all there at once
-        conversation.typed(sys.stdin.buffer.read() + b"\n")
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(sys.stdin)
-        await smsc.stop()
-
-
-def _read_keyboard(conversation: Conversation, loop: asyncio.AbstractEventLoop) -> None:
-    typed = os.read(sys.stdin.fileno(), 65_536)
-    conversation.typed(typed or b"\n")  # the last line may lack its end
-    if not typed:
-        loop.remove_reader(sys.stdin)
 
 
 @commands.command()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from smsgw.smpp import status
-from smsgw.smpp.pdus import DeliverSm
+from smsgw.smpp.pdus import DataSm, DeliverSm
 
 # "Try again later" in the specification's words; everything else but 0 is final.
 TEMPORARY = frozenset({status.ESME_RX_T_APPN, status.ESME_RMSGQFUL, status.ESME_RTHROTTLED, status.ESME_RSYSERR})
@@ -20,7 +20,7 @@ class Delivery:
 
     __slots__ = ("attempts", "message", "pdu")
 
-    def __init__(self, pdu: DeliverSm, message: "Message") -> None:
+    def __init__(self, pdu: DeliverSm | DataSm, message: "Message") -> None:
         self.pdu = pdu
         self.message = message
         self.attempts = 0
@@ -55,7 +55,9 @@ class Deliveries:
         self._later: list[tuple[int, int, Delivery]] = []  # heap: due, order of arrival
         self._order = count()
 
-    def add(self, pdus: Sequence[DeliverSm], on_done: Callable[[int], None], *, due_ms: int | None = None) -> bool:
+    def add(
+        self, pdus: Sequence[DeliverSm | DataSm], on_done: Callable[[int], None], *, due_ms: int | None = None
+    ) -> bool:
         """Hold the parts of one message until each has its end; False, and nothing held, when there is no room.
 
         Args:

@@ -3,10 +3,11 @@
 A fault with ``times`` happens that often, None means until ``Smsc.behave``. Faults of one kind are used up in order.
 """
 
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from smsgw.kit.limits import TokenBucket
 from smsgw.smpp import status
 from smsgw.smpp.codec import HEADER, encode
 from smsgw.smpp.pdus import DeliverSm, SubmitSmResp
@@ -29,6 +30,22 @@ class ErrorAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """A submit_sm is not taken, and answered with this status."""
 
     status: int = status.ESME_RTHROTTLED
+    times: int | None = 1
+    form: Literal["bare", "full", "nack"] = "bare"  # without a body, with one and a TLV, as a generic_nack
+
+
+class Throttling(msgspec.Struct, frozen=True, kw_only=True):
+    """What is submitted faster than this is not taken, and answered with this status."""
+
+    per_second: int
+    status: int = status.ESME_RTHROTTLED
+    times: int | None = None
+
+
+class ShuffledAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """So many submit_sm are taken and answered together, the last first."""
+
+    together: int = 2
     times: int | None = 1
 
 
@@ -72,7 +89,17 @@ class Octets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Fault: TypeAlias = (
-    RefuseBinds | NoAnswers | ErrorAnswers | SlowAnswers | RepeatedAnswers | Duplicates | Redeliveries | Drops | Octets
+    RefuseBinds
+    | NoAnswers
+    | ErrorAnswers
+    | Throttling
+    | ShuffledAnswers
+    | SlowAnswers
+    | RepeatedAnswers
+    | Duplicates
+    | Redeliveries
+    | Drops
+    | Octets
 )
 
 _DELIVER: Final = encode(DeliverSm(source_addr="359880000000", destination_addr="1234", short_message=b"half"), 77)
@@ -93,6 +120,7 @@ class Mischief:
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
         self._planned: list[tuple[Fault, int | None]] = []  # fault, times left; None: for ever
         self._spared = 0  # PDUs since the first Drops began to count
+        self._bucket: TokenBucket | None = None  # of the Throttling that holds
         self.plan(*faults)
 
     def plan(self, *faults: Fault) -> None:
@@ -103,6 +131,23 @@ class Mischief:
         """Let nothing more happen."""
         self._planned.clear()
         self._spared = 0
+        self._bucket = None
+
+    def throttles(self, now_ms: int) -> int | None:
+        """Return the status for a submit_sm that comes too fast now, None for one that does not."""
+        throttling = self.current(Throttling)
+        if throttling is None:
+            return None
+        if self._bucket is None:
+            self._bucket = TokenBucket(throttling.per_second, throttling.per_second)
+        if self._bucket.take(1, now_ms):
+            return None
+        self.take(Throttling)
+        return throttling.status
+
+    def current(self, kind: type[FaultT]) -> FaultT | None:
+        """Return the first fault of this kind, as it will be taken."""
+        return next((fault for fault, _ in self._planned if isinstance(fault, kind)), None)
 
     def take(self, kind: type[FaultT]) -> FaultT | None:
         """Return the first fault of this kind and count that it happens; None when there is none."""
@@ -115,7 +160,7 @@ class Mischief:
 
     def drops(self) -> bool:
         """Whether the connection breaks now; call it once for each PDU that comes in."""
-        waiting = next((fault for fault, _ in self._planned if isinstance(fault, Drops)), None)
+        waiting = self.current(Drops)
         if waiting is None:
             return False
         if self._spared < waiting.after_pdus:

@@ -19,11 +19,13 @@ from smsgw.simulator.faults import (
     Redeliveries,
     RefuseBinds,
     RepeatedAnswers,
+    ShuffledAnswers,
     SlowAnswers,
 )
+from smsgw.simulator.operations import Ledger
 from smsgw.smpp import pdus, status, tlvs
 from smsgw.smpp.codec import encode
-from smsgw.smpp.events import Answered, Ended, Event, Received, TimedOut
+from smsgw.smpp.events import Answered, Ended, Event, Late, Received, TimedOut, Unsolicited
 from smsgw.smpp.pdus import DataSm, Pdu, SubmitSm
 from smsgw.smpp.session import Session
 from smsgw.smpp.states import State
@@ -35,11 +37,7 @@ _KINDS: Final[dict[type[Pdu], str]] = {
     pdus.BindTransmitter: "transmitter",
     pdus.BindReceiver: "receiver",
 }
-_NOT_OFFERED: Final[dict[type[Pdu], int]] = {
-    pdus.QuerySm: status.ESME_RQUERYFAIL,
-    pdus.CancelSm: status.ESME_RCANCELFAIL,
-    pdus.ReplaceSm: status.ESME_RREPLACEFAIL,
-}
+_OPERATIONS: Final = (pdus.QuerySm, pdus.CancelSm, pdus.ReplaceSm)
 
 
 class Bind(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +53,16 @@ class Owner(Protocol):
 
     mischief: Mischief
     deliveries: Deliveries
+    ledger: Ledger
 
     def now_ms(self) -> int:
         """Return the monotonic clock."""
 
-    def judge(self, system_id: str, password: str) -> int:
+    def judge(self, kind: str, system_id: str, password: str) -> int:
         """Return the command_status that answers a bind."""
+
+    def greeting(self) -> dict[int, bytes]:
+        """Return the TLVs of the answer to a bind."""
 
     def next_message_id(self) -> str:
         """Return an id for a submitted message."""
@@ -98,6 +100,7 @@ class Peer:
         self._owner = owner
         self._sent: dict[int, Delivery] = {}  # unanswered, by sequence number, oldest first
         self._slow: set[asyncio.TimerHandle] = set()
+        self._together: list[Callable[[], object]] = []  # answers that wait for others, to be given the last first
         self._over = False
 
     @property
@@ -125,6 +128,13 @@ class Peer:
             self._owner.show(self.number, sent=True, pdu=delivery.pdu, sequence_number=sequence_number)
         self.wire.send_soon()
 
+    def announce(self, pdu: pdus.AlertNotification | pdus.Outbind) -> None:
+        """Send what has no response."""
+        now_ms = self._owner.now_ms()
+        sequence_number = self.session.request(pdu, now_ms)
+        self._owner.show(self.number, sent=True, pdu=pdu, sequence_number=sequence_number)
+        self.wire.send_soon()
+
     def write_octets(self, fault: Octets) -> asyncio.Transport | None:
         """Write what no session would; a connection that is to hang is given away."""
         self.wire.write_raw(fault.octets)
@@ -146,6 +156,10 @@ class Peer:
                 self._on_request(event.request)
             elif isinstance(event, Answered):
                 self._on_answer(event.response)
+            elif isinstance(event, Late | Unsolicited):  # a generic_nack to what no session wrote, too
+                self._owner.show(
+                    self.number, sent=False, pdu=event.response, sequence_number=event.response.sequence_number
+                )
             elif isinstance(event, TimedOut):
                 delivery = self._sent.pop(event.sequence_number, None)
                 if delivery is not None:
@@ -187,35 +201,58 @@ class Peer:
             self._on_bind(request)
         elif isinstance(request, SubmitSm | DataSm):
             self._on_submit(request)
-        elif type(request) in _NOT_OFFERED:
-            self._respond(request, command_status=_NOT_OFFERED[type(request)])
+        elif isinstance(request, _OPERATIONS):
+            self._give(request, self._owner.ledger.answer(request))
 
     def _on_bind(self, request: AnyBind) -> None:
-        refusal = self._owner.mischief.take(RefuseBinds)
-        command_status = refusal.status if refusal else self._owner.judge(request.system_id, request.password)
+        refusal, kind = self._owner.mischief.take(RefuseBinds), _KINDS[type(request)]
+        command_status = refusal.status if refusal else self._owner.judge(kind, request.system_id, request.password)
         if command_status:
             self._respond(request, command_status=command_status)
             return
-        self._respond(request, system_id="simulator", tlvs={tlvs.SC_INTERFACE_VERSION: b"\x34"})
-        self.bind = Bind(connection=self.number, kind=_KINDS[type(request)], system_id=request.system_id)
+        self._respond(request, system_id="simulator", tlvs=self._owner.greeting())
+        self.bind = Bind(connection=self.number, kind=kind, system_id=request.system_id)
         self._owner.binds_changed(self)
 
     def _on_submit(self, request: SubmitSm | DataSm) -> None:
         mischief = self._owner.mischief
-        if error := mischief.take(ErrorAnswers):
-            self._respond(request, command_status=error.status)
+        error = mischief.take(ErrorAnswers)
+        if error:
+            self._refuse(request, error)
+            return
+        if throttled := mischief.throttles(self._owner.now_ms()):
+            self._respond(request, command_status=throttled)
             return
         message_id = self._owner.next_message_id()
+        respond = partial(self._respond, request, message_id=message_id)
         if slow := mischief.take(SlowAnswers):
-            self._later(slow.delay_ms, partial(self._respond, request, message_id=message_id))
+            self._later(slow.delay_ms, respond)
+        elif shuffled := mischief.current(ShuffledAnswers):
+            self._shuffle(respond, shuffled)
         elif not mischief.take(NoAnswers):
-            response = self._respond(request, message_id=message_id)
+            response = respond()
             if mischief.take(RepeatedAnswers):
                 self.wire.write_raw(encode(response, request.sequence_number))
         self._owner.submitted(request, message_id)
 
+    def _refuse(self, request: SubmitSm | DataSm, error: ErrorAnswers) -> None:
+        if error.form == "nack":
+            self._give(request, pdus.GenericNack(command_status=error.status))
+            return
+        more = {} if error.form == "bare" else {"tlvs": {tlvs.ADDITIONAL_STATUS_INFO_TEXT: b"no\0"}}
+        self._respond(request, command_status=error.status, **more)
+
+    def _shuffle(self, respond: Callable[[], object], fault: ShuffledAnswers) -> None:
+        self._together.append(respond)
+        if len(self._together) >= fault.together:
+            self._owner.mischief.take(ShuffledAnswers)
+            while self._together:
+                self._together.pop()()
+
     def _respond(self, request: Pdu, **fields: Any) -> Pdu:
-        response = pdus.RESPONSE_TO[type(request)](**fields)
+        return self._give(request, pdus.RESPONSE_TO[type(request)](**fields))
+
+    def _give(self, request: Pdu, response: Pdu) -> Pdu:
         if self.session.state is not State.CLOSED:
             self.session.respond(request, response, self._owner.now_ms())
             self.wire.send_soon()

@@ -5,6 +5,7 @@ Subscribers' messages come in by ``deliver``; what the gateway submits goes out 
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,15 +19,18 @@ from smsgw.kit.logs import get_logger
 from smsgw.simulator import receipts
 from smsgw.simulator.deliveries import Deliveries
 from smsgw.simulator.faults import Fault, Mischief, Octets
+from smsgw.simulator.operations import Ledger, Operation
 from smsgw.simulator.peer import Bind, Peer
+from smsgw.simulator.receipts import Dialect
 from smsgw.simulator.submissions import Submissions, SubmittedMessage
-from smsgw.smpp import status
-from smsgw.smpp.pdus import DataSm, DeliverSm, Pdu, SubmitSm
+from smsgw.smpp import status, tlvs
+from smsgw.smpp.pdus import AlertNotification, DataSm, DeliverSm, Outbind, Pdu, SubmitSm
 from smsgw.smpp.session import Session, SessionSettings
 from smsgw.text import segments
 
 log = get_logger(__name__)
 
+_TLVS_SINCE: Final = 0x34  # interface_version
 _STOP_S: Final = 1  # for aborted connections to be gone
 _MOST_UNANSWERED_IN: Final = 100_000  # submit_sm that a fault leaves without an answer, before reading stops
 
@@ -47,6 +51,13 @@ class SmscSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 32
     receipt_delay_ms: int = 500  # from the submission to the receipt
     receipt_state: receipts.State = "DELIVRD"
+    interface_version: int = 0x34  # below it transceivers, TLVs and data_sm do not exist
+    kinds: frozenset[str] = frozenset({"transceiver", "transmitter", "receiver"})  # of binds that are allowed
+    most_binds: int = 32  # that stand at a time, above which ESME_RALYBND
+    first_sequence_number: int = 1  # of our requests, on each connection
+    first_message_id: int = 1
+    offers: frozenset[Operation] = frozenset()  # query_sm, cancel_sm, replace_sm
+    tls: ssl.SSLContext | None = None
     faults: tuple[Fault, ...] = ()
 
     def __repr__(self) -> str:
@@ -65,6 +76,7 @@ class Smsc:
         on_mt: called with each submitted message whose parts are complete.
         on_pdu: called with (connection, sent by us, PDU, sequence number) for each PDU but enquire_link and unbind.
         on_binds: called with all binds that stand, when they change.
+        dialect: how receipts are written from now on.
     """
 
     def __init__(self, settings: SmscSettings, *, clock: Clock | None = None) -> None:
@@ -73,6 +85,8 @@ class Smsc:
         self.on_pdu: Callable[[int, bool, Pdu, int], None] | None = None
         self.on_binds: Callable[[tuple[Bind, ...]], None] | None = None
         self.mischief = Mischief(settings.faults)
+        self.dialect = Dialect(state=settings.receipt_state, delays_s=(settings.receipt_delay_ms / 1000,))
+        self.ledger = Ledger(settings.offers)
         self.deliveries = Deliveries(
             limit=settings.max_waiting,
             max_attempts=settings.max_attempts,
@@ -89,8 +103,10 @@ class Smsc:
         self._quiet = asyncio.Event()  # nobody is connected
         self._quiet.set()
         self._connections = 0
-        self._message_ids = 0
+        self._message_ids = settings.first_message_id - 1
         self._references = 0
+        self._receipts = 0
+        self._port = settings.port
 
     # Life
 
@@ -100,15 +116,32 @@ class Smsc:
         Raises:
             StartError: the port is taken, or the address is not this machine's.
         """
-        host, port = self.settings.host, self.settings.port
+        host, port = self.settings.host, self._port
+        loop, tls = asyncio.get_running_loop(), self.settings.tls
         try:
-            self._server = await asyncio.get_running_loop().create_server(self._accept, host, port)
+            self._server = await loop.create_server(self._accept, host, port, ssl=tls)
         except OSError as error:
             reason = error.strerror or error
             raise StartError(f"simulator: cannot listen on {host}:{port}: {reason}", os.EX_UNAVAILABLE) from None
-        bound_port: int = self._server.sockets[0].getsockname()[1]
-        log.info("simulator.listening", host=host, port=bound_port)
-        return bound_port
+        self._port = self._server.sockets[0].getsockname()[1]
+        log.info("simulator.listening", host=host, port=self._port)
+        return self._port
+
+    def close(self) -> None:
+        """Stop listening and break every connection, as a machine that is gone; ``start`` listens there again."""
+        if self._server is not None:
+            self._server.close()
+        self.drop()
+
+    async def outbind(self, host: str, port: int, system_id: str, password: str) -> None:
+        """Connect to a gateway and ask it to bind (§2.2.1).
+
+        Raises:
+            OSError: nobody listens there.
+        """
+        await asyncio.get_running_loop().create_connection(self._accept, host, port)
+        newest = self._peers[max(self._peers)]
+        newest.announce(Outbind(system_id=system_id, password=password))
 
     async def stop(self) -> None:
         """Close every connection at once; what was not delivered never will be."""
@@ -144,6 +177,12 @@ class Smsc:
         """Break every connection, now."""
         for peer in self._peers.values():
             peer.wire.abort()
+
+    def alert(self, source: str) -> None:
+        """Tell every gateway that a subscriber can be reached again (§4.12.1)."""
+        for peer in self._peers.values():
+            if peer.receives:
+                peer.announce(AlertNotification(source_addr_ton=1, source_addr_npi=1, source_addr=source))
 
     # Mischief
 
@@ -204,7 +243,7 @@ class Smsc:
         ]
         return self.deliver_raw(*parts, due_ms=due_ms)
 
-    def deliver_raw(self, *parts: DeliverSm, due_ms: int | None = None) -> asyncio.Future[int]:
+    def deliver_raw(self, *parts: DeliverSm | DataSm, due_ms: int | None = None) -> asyncio.Future[int]:
         """Deliver these PDUs as they are, at least once each; see ``deliver``."""
         promise: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if not self.deliveries.add(parts, partial(_keep, promise), due_ms=due_ms):
@@ -241,14 +280,24 @@ class Smsc:
         """Return the monotonic clock."""
         return self._clock.monotonic_ms()
 
-    def judge(self, system_id: str, password: str) -> int:
+    def judge(self, kind: str, system_id: str, password: str) -> int:
         """Return the command_status that answers a bind."""
+        wanted = self.settings
         command_status = status.ESME_ROK
-        if system_id != self.settings.system_id:
+        if system_id != wanted.system_id:
             command_status = status.ESME_RINVSYSID
-        elif password != self.settings.password:
+        elif password != wanted.password:
             command_status = status.ESME_RINVPASWD
+        elif kind not in wanted.kinds:
+            command_status = status.ESME_RBINDFAIL
+        elif len(self.binds) >= wanted.most_binds:
+            command_status = status.ESME_RALYBND
         return command_status
+
+    def greeting(self) -> dict[int, bytes]:
+        """Return the TLVs of the answer to a bind; version 3.3 has none."""
+        version = self.settings.interface_version
+        return {tlvs.SC_INTERFACE_VERSION: bytes((version,))} if version >= _TLVS_SINCE else {}
 
     def next_message_id(self) -> str:
         """Return an id for a submitted message, in hex as most SMSCs write it."""
@@ -257,14 +306,30 @@ class Smsc:
 
     def submitted(self, request: SubmitSm | DataSm, message_id: str) -> None:
         """Show the message when it is whole, and plan its receipt."""
-        state, delay_ms = self.settings.receipt_state, self.settings.receipt_delay_ms
-        if receipts.is_wanted(request.registered_delivery, state):
-            at_ms = self._clock.now_ms()
-            receipt = receipts.write(request, message_id, state, submitted_ms=at_ms, done_ms=at_ms + delay_ms)
-            self.deliver_raw(receipt, due_ms=self.now_ms() + delay_ms)
+        self.ledger.take(message_id, request, self.dialect.state)
+        self._plan_receipts(request, message_id)
         message = self._submissions.add(request, message_id)
         if message is not None and self.on_mt is not None:
             self.on_mt(message)
+
+    def _plan_receipts(self, request: SubmitSm | DataSm, message_id: str) -> None:
+        dialect, at_ms = self.dialect, self._clock.now_ms()
+        if not receipts.is_wanted(request.registered_delivery, dialect.state) or not _is_reported(request, dialect):
+            return
+        if dialect.intermediate:
+            esm_class, state = receipts.INTERMEDIATE, receipts.ENROUTE
+            self.deliver_raw(
+                receipts.write(
+                    request, message_id, state, submitted_ms=at_ms, done_ms=at_ms, dialect=dialect, esm_class=esm_class
+                )
+            )
+        delay_ms = int(dialect.delays_s[self._receipts % len(dialect.delays_s)] * 1000)
+        self._receipts += 1
+        receipt = receipts.write(
+            request, message_id, dialect.state, submitted_ms=at_ms, done_ms=at_ms + delay_ms, dialect=dialect
+        )
+        for _ in range(dialect.times):
+            self.deliver_raw(receipt, due_ms=self.now_ms() + delay_ms)
 
     def binds_changed(self, peer: Peer) -> None:
         """Tell everybody who waits for a bind; a new one may have a surprise in store."""
@@ -303,6 +368,7 @@ class Smsc:
             response_timeout_ms=self.settings.deliver_response_timeout_ms,
             enquire_link_interval_ms=self.settings.enquire_link_interval_ms,
             max_unanswered_in=_MOST_UNANSWERED_IN,
+            first_sequence_number=self.settings.first_sequence_number,
         )
         peer = Peer(self._connections, Session(settings, now_ms=self.now_ms()), self)
         self._peers[peer.number] = peer
@@ -324,6 +390,15 @@ class _Deaf(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it ended changes nothing
         if self._on_closed is not None:
             self._on_closed()
+
+
+def _is_reported(request: SubmitSm | DataSm, dialect: Dialect) -> bool:
+    """Whether this dialect has a receipt for this part of a message."""
+    if not dialect.parts:
+        return True
+    payload = request.short_message if isinstance(request, SubmitSm) else b""
+    part = segments.parse_part(payload, request.esm_class)
+    return (part.number if part else 1) in dialect.parts
 
 
 def _keep(promise: asyncio.Future[int], command_status: int) -> None:

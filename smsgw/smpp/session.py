@@ -51,6 +51,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     busy_status: int | None = None  # what more of them are told; None: the peer is not read meanwhile
     inactivity_ms: int = 0  # without messages, before we unbind; 0 = never
     interface_version: int = 0x34  # ours (§5.2.4)
+    first_sequence_number: int = 1  # of our requests; each side numbers its own
 
 
 class Session:
@@ -99,6 +100,7 @@ class Session:
         self._takes = SENDS[self._peer].get(State.OPEN, _NONE)
         self._framer = Framer(settings.max_pdu_bytes)
         self._outstanding = Outstanding()
+        self._outstanding.use(settings.first_sequence_number - 1)
         self._owed: dict[int, int] = {}  # sequence number → requests of the peer that wait for our response
         self._owed_total = 0
         self._patient: list[bytes] = []  # refusals that wait for the answer to our unbind

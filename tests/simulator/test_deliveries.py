@@ -9,6 +9,11 @@ from smsgw.smpp.pdus import DeliverSm
 PAUSE_MS = 1_000
 
 
+def said(delivery: Delivery) -> bytes:
+    assert isinstance(delivery.pdu, DeliverSm)
+    return delivery.pdu.short_message
+
+
 def make(limit: int = 100, max_attempts: int = 3) -> Deliveries:
     return Deliveries(limit=limit, max_attempts=max_attempts, redeliver_after_ms=PAUSE_MS)
 
@@ -78,7 +83,7 @@ def test_what_was_lost_with_a_session_goes_out_first_and_in_order() -> None:
     assert a is not None
     assert b is not None
     deliveries.lost([a, b])
-    assert [one.pdu.short_message for one in taken(deliveries, 0)] == [b"a", b"b", b"c", b"d"]
+    assert [said(one) for one in taken(deliveries, 0)] == [b"a", b"b", b"c", b"d"]
 
 
 def test_what_was_lost_too_often_is_given_up() -> None:
@@ -92,8 +97,8 @@ def test_a_message_waits_for_its_time() -> None:
     deliveries = make()
     deliveries.add([pdu("later")], lambda _: None, due_ms=500)
     deliveries.add([pdu("now")], lambda _: None)
-    assert [one.pdu.short_message for one in taken(deliveries, 499)] == [b"now"]
-    assert [one.pdu.short_message for one in taken(deliveries, 500)] == [b"later"]
+    assert [said(one) for one in taken(deliveries, 499)] == [b"now"]
+    assert [said(one) for one in taken(deliveries, 500)] == [b"later"]
 
 
 def test_there_is_room_for_so_many_parts_and_no_more() -> None:
