@@ -317,33 +317,40 @@ class Outbox:
         self._more.set()
 
     async def _read_back(self) -> None:
-        """Hold what is queued in the store, oldest first, up to the capacity."""
+        """Hold what is queued in the store, oldest first, up to the capacity; prompts before the bulk they lie in."""
         self._more.clear()
         self._lacking.clear()
-        after = ""
-        while not self._more.is_set():
-            # A result may be recorded between the snapshot that is read and the moment its rows are looked at.
-            let_go: set[str] = set()
-            self._let_go = let_go
-            try:
-                async with self._ports.database.read() as reader:
-                    rows = await mts.queued(reader, self._link, self._ports.node, after, _PAGE)
-            except SmsgwError:
-                self.look_again()
-                raise
-            finally:
-                self._let_go = None
-            for row in rows:
-                lane = _lane(row)
-                if self._crowd[lane] >= _CAPACITY or lane in self._lacking:
-                    self._lacking.add(lane)
-                    self._more.set()
-                elif row.id not in self._held and row.id not in let_go and row.id not in self._given_up:
-                    self._open(row)
+        try:
+            for lane in (_PROMPTS, _REPLIES):
+                after: str | None = ""
+                while after is not None and lane not in self._lacking:
+                    after = await self._read_page(after, prompts=lane == _PROMPTS)
+        except SmsgwError:
+            self.look_again()
+            raise
+
+    async def _read_page(self, after: str, *, prompts: bool) -> str | None:
+        """Hold the next messages of the store; return where the page ends, None for the last."""
+        # A result may be recorded between the snapshot that is read and the moment its rows are looked at.
+        let_go: set[str] = set()
+        self._let_go = let_go
+        try:
+            async with self._ports.database.read() as reader:
+                rows = await mts.queued(reader, self._link, self._ports.node, after, _PAGE, prompts=prompts)
+        finally:
+            self._let_go = None
+        for row in rows:
+            if row.id in self._held or row.id in let_go or row.id in self._given_up:
+                continue
+            lane = _lane(row)
+            if self._crowd[lane] >= _CAPACITY or lane in self._lacking:
+                self._lacking.add(lane)
+                self._more.set()
+            else:
+                self._open(row)
+        if rows or not prompts:
             self._wake()
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1].id
+        return rows[-1].id if len(rows) == _PAGE else None
 
     def _open(self, row: MtRow) -> None:
         """Hold a message that was read back; one that was sealed with another key waits for that key in the store."""
@@ -364,4 +371,4 @@ class Outbox:
 
 def _lane(row: MtRow) -> int:
     """Return where a message waits: what somebody asked for and looks at until it comes goes before the bulk."""
-    return _PROMPTS if getattr(row, "priority", 0) else _REPLIES
+    return _PROMPTS if row.priority else _REPLIES

@@ -115,9 +115,19 @@ async def insert(transaction: Transaction, rows: Sequence[MtRow]) -> None:
         await transaction.executemany("mts.insert", rows)
 
 
-async def queued(reader: Reader, link: str, node: str, after: str, count: int) -> list[MtRow]:
-    """Return up to ``count`` of a link's queued messages with ids above ``after``, oldest first."""
-    rows = await reader.fetch("mts.queued", link=link, node=node, after=after, count=count)
+async def queued(reader: Reader, link: str, node: str, after: str, count: int, *, prompts: bool = False) -> list[MtRow]:
+    """Return up to ``count`` of a link's queued messages with ids above ``after``, oldest first.
+
+    Args:
+        reader: the store.
+        link: whose.
+        node: whose work they are.
+        after: an id.
+        count: at most.
+        prompts: only those of a priority above 0.
+    """
+    query = "mts.queued_prompts" if prompts else "mts.queued"
+    rows = await reader.fetch(query, link=link, node=node, after=after, count=count)
     return [MtRow(**dict(zip(MtRow.__struct_fields__, row, strict=True))) for row in rows]
 
 

@@ -20,6 +20,7 @@ from smsgw.store.mts import Settled
 from tests.flows.logged import entries, logged
 from tests.flows.world import LINK, SECOND, SUN, World, changed, texts, world
 from tests.servers.engines import Engine
+from tests.store.look import change
 
 AWAY = StoreUnavailable("the disk is full")
 
@@ -488,6 +489,23 @@ async def test_a_prompt_does_not_wait_behind_a_bulk_of_replies(sqlite: Engine, u
             outbox.offer(messages)
             taken = box.take_all()
             assert names(taken) == names([messages[19], *messages[:19]])
+
+
+async def test_a_prompt_in_the_store_does_not_wait_behind_a_bulk_either(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_CAPACITY", 3)
+    monkeypatch.setattr(send, "_PAGE", 2)
+    async with world(engine) as one:
+        messages = await buy(one, *(f"SUN {number}" for number in range(8)))
+        await change(engine, f"update mts set priority = 1 where id = '{messages[7].row.id}'")
+        box = Box(one)
+        async with box.running():
+            async with asyncio.timeout(10):
+                while len(box.outbox._held) < 4:
+                    box.woken.clear()
+                    await box.woken.wait()
+            assert names(box.take_all()) == names([messages[7], *messages[:3]])
 
 
 async def test_a_flood_of_prompts_leaves_the_replies_every_tenth_place(sqlite: Engine, urgent: set[str]) -> None:

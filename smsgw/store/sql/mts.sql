@@ -14,6 +14,13 @@ select id, mo, node, link, source, source_ton, source_npi, destination, dest_ton
     service_type, priority, protocol_id, tlvs, sms
 from mts where status = 'queued' and link = :link and node = :node and id > :after order by id limit :count;
 
+-- name: queued_prompts
+-- The next of those that go before the others.
+select id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class, data_coding,
+    sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, tries, reply, max_replies,
+    service_type, priority, protocol_id, tlvs, sms
+from mts where status = 'queued' and link = :link and node = :node and priority > 0 and id > :after order by id limit :count;
+
 -- name: retry*!
 -- Try again later.
 update mts set not_before_ms = :not_before_ms, tries = :tries, command_status = :command_status
