@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bench_links
 import bench_verify
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +33,9 @@ CASES = [(10, 0), (50, 0), (200, 0), (50, 1000)]
 def main() -> None:
     """Measure every case, both gateways in turn, as many rounds as asked."""
     options = _options()
+    if options.links:
+        bench_links.measure(options.links, options.binds)
+        return
     if options.verify or options.rows:
         bench_verify.measure(options.rows, options.rounds)
         return
@@ -60,6 +65,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("-k", dest="rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--verify", action="store_true", help="measure the verify address, beside a bare handler")
     parser.add_argument("--rows", type=int, default=0, help="the same, with so many other codes in the table")
+    parser.add_argument("--links", type=int, default=0, help="measure so many links, and good ones beside bad ones")
+    parser.add_argument("--binds", type=int, default=4, help="of each of them")
     parser.add_argument("-t", dest="tools", default="../shared/tools", help="folder of smscload.c and kannel-baseline")
     return parser.parse_args()
 
@@ -89,6 +96,7 @@ def _smsgw(load: Path, folder: Path, count: int, window: int, rate: int) -> dict
             figures: dict[str, Any] = json.loads(output)
             figures["complete"] = smsc.returncode == 0 and figures["duplicate_mt"] == 0
             figures["rss_mb"] = _peak_rss_mb(daemon.pid)
+            figures["cpu_us"] = _cpu_s(daemon.pid) * 1e6 / count
     return figures
 
 
@@ -113,6 +121,15 @@ def _peak_rss_mb(pid: int) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+def _cpu_s(pid: int) -> float:
+    """Return the processor time of all its threads: on a shared machine it tells more than the clock."""
+    ticks = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        fields = (thread / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # utime, stime: proc(5)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _kannel(tools: Path, count: int, window: int, rate: int) -> dict[str, Any]:
     arguments = ["-n", str(count), "-w", str(window), "-r", str(rate), "-p", str(PORT)]
     output = subprocess.run([tools / "kannel-baseline", *arguments], stdout=subprocess.PIPE, check=False, timeout=600)
@@ -129,6 +146,7 @@ def _print(results: dict[tuple[int, int], tuple[list[dict[str, Any]], list[dict[
         "Kannel SMS/s",
         "ratio",
         "SMS to answer p50/p99 ms",
+        "CPU µs/SMS",
         "RSS MB",
         "",
     ):
@@ -145,6 +163,7 @@ def _print(results: dict[tuple[int, int], tuple[list[dict[str, Any]], list[dict[
             else "-",
             f"{statistics.median(run['mt_ms']['p50'] for run in ours):.1f} / "
             f"{statistics.median(run['mt_ms']['p99'] for run in ours):.1f}",
+            f"{statistics.median(run['cpu_us'] for run in ours):.0f}",
             f"{max(run['rss_mb'] for run in ours):.0f}",
             "" if all(run["complete"] for run in ours) else "incomplete",
         )

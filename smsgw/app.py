@@ -24,7 +24,7 @@ from smsgw.flows.redeem import Verifier
 from smsgw.flows.upkeep import Upkeep
 from smsgw.flows.webhooks import Webhooks
 from smsgw.hooks.poster import HttpPoster
-from smsgw.kit import vault
+from smsgw.kit import tls, vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.logs import get_logger
@@ -100,6 +100,7 @@ class App:
     async def _build(self, stack: AsyncExitStack) -> None:
         configuration = self._configuration
         passwords = read_passwords(configuration, self._systemd)
+        contexts = tls.read_contexts(configuration)
         database = await open_database(configuration, on_broken=self._on_broken)
         stack.push_async_callback(database.close)
         await migrate.check(database, MIGRATIONS)
@@ -112,7 +113,7 @@ class App:
         await receiver.recover()
         stack.push_async_callback(receiver.close)
         for name, settings in configuration.links.items():
-            link = Link(ports, name, settings, passwords[name], receiver)
+            link = Link(ports, name, settings, passwords[name], receiver, context=contexts[name])
             self.links[name] = link
         stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports, sold, configuration.main.guessing, webhooks.wake)

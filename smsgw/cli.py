@@ -8,21 +8,24 @@ import sys
 from contextlib import AsyncExitStack
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.progress import Progress
 from rich.table import Table
+from typer.core import TyperGroup
 
 from smsgw import settings
 from smsgw.app import App
-from smsgw.commands import codes, ground, keys, webhooks
+from smsgw.commands import codes, ground, keys, messages, webhooks
 from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, errors, load, screen, tell
 from smsgw.commands.simulate import simulate
 from smsgw.commands.trace import trace
 from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
-from smsgw.kit import logs, passwords
+from smsgw.domain import catalog
+from smsgw.domain.catalog import Service
+from smsgw.kit import logs, passwords, tls
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration
@@ -31,8 +34,32 @@ from smsgw.store.opening import bring_up_to_date
 
 _ENDED_AT_ONCE = 1
 
+_ORDER: Final = (
+    "run",
+    "check",
+    "migrate",
+    "demo",
+    "simulate",
+    "bench",
+    "codes",
+    "keys",
+    "messages",
+    "webhooks",
+    "trace",
+    "version",
+)
+
+
+class _InOrder(TyperGroup):
+    """Lists what runs a gateway first, then what looks into it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer has a click of its own
+        return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 commands = typer.Typer(
     name="smsgw",
+    cls=_InOrder,
     help="An SMS payment gateway at the carrier edge.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -40,6 +67,7 @@ commands = typer.Typer(
 )
 commands.add_typer(codes.commands, name="codes")
 commands.add_typer(keys.commands, name="keys")
+commands.add_typer(messages.commands, name="messages")
 commands.add_typer(webhooks.commands, name="webhooks")
 commands.command()(trace)
 commands.command()(simulate)
@@ -97,18 +125,32 @@ async def _serve(configuration: Configuration) -> None:
 @commands.command()
 def check(config: ConfigFile = DEFAULT_FILE) -> None:
     """Read the settings and the password files, and name every mistake in them."""
-    configuration = load(config, lambda found: passwords.problems(found, Systemd()))
+    configuration = load(config, lambda found: passwords.problems(found, Systemd()) + tls.problems(found))
     for warning in settings.warnings(configuration):
         tell(f"warning: {warning}", style="yellow")
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("service", "short code", "keywords", "sold at"):
+    for heading in ("service", "short code", "keywords", "sold at", "answer", "saving"):
         table.add_column(heading)
-    for name, service in configuration.services.items():
-        table.add_row(name, service.short_code, ", ".join(service.keywords), ", ".join(service.links) or "all links")
+    for name, service in catalog.build(configuration.services).items():
+        sold = service.settings
+        links = ", ".join(sold.links) or "all links"
+        table.add_row(name, sold.short_code, ", ".join(sold.keywords), links, *_costs(service, configuration))
     counts = f"{len(configuration.links)} link(s), {len(configuration.services)} service(s)"
     screen.print(f"{config}: {counts}, no mistakes", markup=False)
     if configuration.services:
         screen.print(table)
+
+
+def _costs(service: Service, configuration: Configuration) -> tuple[str, str]:
+    """Return in words what a service's answers take where they take most, and what their letters make of it."""
+    links = catalog.sold_at(service.settings, configuration.links).values()
+    both = [catalog.answer_costs(service, link) for link in links] or [catalog.answer_costs(service, None)]
+    now, other = max(both, key=lambda pair: pair[0].total)
+    if other is None:
+        return str(now), ""
+    if service.settings.characters == "transliterate":
+        return str(now), f"{other.total - now.total} SMS by transliteration; as written: {other}"
+    return str(now), f"{now.total - other.total} SMS if transliterated: {other}"
 
 
 @commands.command()

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ from typing import Final
 import pytest
 from msgspec import Struct, structs
 
+from smsgw.kit import vault
 from tests.store.rows import code, mt
 
 PATIENCE_S: Final = 30.0
@@ -23,6 +25,15 @@ COMMAND: Final = [sys.executable, "-m", "smsgw"]
 
 MAIN: Final = '[web]\nport = 0\n[log]\ndestination = "plain"\n'
 LINK: Final = 'host = "127.0.0.1"\nport = 1\nsystem_id = "us"\npassword_file = "north.password"\n'
+MIGRATED = (
+    "0001_house",
+    "0002_session_newest",
+    "0003_access",
+    "0004_webhooks",
+    "0005_every_smsc",
+    "0006_receipts",
+    "0007_seals_and_endpoints",
+)
 SERVICE: Final = """
 short_code = "1234"
 keywords = ["SUN"]
@@ -111,7 +122,44 @@ def test_check_shows_what_is_sold(folder: Path) -> None:
     assert done.stderr.startswith(f"smsgw: warning: {folder / 'links'}: no links: ")
     assert done.stderr.count("\n") == 1
     assert f"{folder / 'smsgw.toml'}: 0 link(s), 1 service(s), no mistakes" in done.stdout
-    assert [word for word in done.stdout.splitlines()[-1].split() if word] == ["sun", "1234", "SUN", "all", "links"]
+    assert done.stdout.splitlines()[-1].split() == [
+        "sun",
+        "1234",
+        "SUN",
+        "all",
+        "links",
+        "GSM",
+        "7",
+        "bit,",
+        "1",
+        "SMS",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("characters", "told"),
+    [
+        ("allow", "UCS-2, 2 SMS 1 SMS if transliterated: GSM 7 bit, 1 SMS"),
+        ("transliterate", "GSM 7 bit, 1 SMS 1 SMS by transliteration; as written: UCS-2, 2 SMS"),
+    ],
+)
+def test_check_shows_what_answers_cost_and_what_other_letters_would_save(
+    folder: Path, characters: str, told: str
+) -> None:
+    reply = "Кодът Ви за достъп до времето: {code}. Благодарим Ви за доверието! Помощ: help@x.example"
+    put(folder, "services/sun.toml", SERVICE.replace("{code}", reply) + f'characters = "{characters}"\n')
+    done = smsgw(folder, "check")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split()[5:] == told.split()
+
+
+def test_check_names_characters_that_are_refused_and_their_places(folder: Path) -> None:
+    put(folder, "services/sun.toml", SERVICE.replace("{code}", "Да {code}") + 'characters = "refuse"\n')
+    done = smsgw(folder, "check")
+    assert done.returncode == 78
+    assert done.stderr.endswith(
+        'sun.toml: reply: "Д" (at 1), "а" (at 2) cannot be sent in GSM 7 bit, and characters = "refuse"\n'  # noqa: RUF001 - Cyrillic is meant
+    )
 
 
 def test_check_names_every_mistake_each_on_a_line(folder: Path) -> None:
@@ -123,9 +171,9 @@ def test_check_names_every_mistake_each_on_a_line(folder: Path) -> None:
     assert all(line.startswith(f"smsgw: {folder}/") for line in lines)
     assert [line.removeprefix(f"smsgw: {folder}/").split(": ")[:2] for line in lines] == [
         ["links/north.toml", "port"],
-        ["links/north.toml", "host"],
         ["links/north.toml", "system_id"],
         ["links/north.toml", "password_file"],
+        ["links/north.toml", "host"],
         ["services/sun.toml", "keywords"],
         ["services/sun.toml", "reply"],
         ["services/sun.toml", "reply"],
@@ -157,7 +205,7 @@ def test_what_is_no_command_is_told_how_to_ask(arguments: list[str]) -> None:
 
 def test_migrate_applies_each_migration_once(folder: Path) -> None:
     done = smsgw(folder, "migrate")
-    applied = "applied 0001_house\napplied 0002_session_newest\napplied 0003_access\napplied 0004_webhooks\n"
+    applied = "".join(f"applied {name}\n" for name in MIGRATED)
     assert (done.returncode, done.stdout, done.stderr) == (0, applied, "")
     done = smsgw(folder, "migrate")
     assert (done.returncode, done.stdout) == (0, "nothing to do: the database is up to date\n")
@@ -201,7 +249,7 @@ def test_a_taken_port(ready: Path) -> None:
 
 
 def test_a_database_that_was_never_made(folder: Path) -> None:
-    missing = "0001_house, 0002_session_newest, 0003_access, 0004_webhooks"
+    missing = ", ".join(MIGRATED)
     assert complaint(smsgw(folder, "run"), 65) == f"the database lacks {missing}: run smsgw migrate"
 
 
@@ -210,7 +258,7 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0004: use the newer program"
+    assert found == "the database has migration 9999, this program knows up to 0007: use the newer program"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -346,3 +394,42 @@ def test_a_kill_at_the_first_start_does_not_stand_in_the_way_of_the_next(ready: 
     process.terminate()
     process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
+
+
+def test_help_lists_what_runs_a_gateway_first() -> None:
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    listed = re.findall(r"^\W*([a-z]+)  +[A-Z]", done.stdout.partition("Commands")[2], re.MULTILINE)
+    assert listed == [
+        "run",
+        "check",
+        "migrate",
+        "demo",
+        "simulate",
+        "bench",
+        "codes",
+        "keys",
+        "messages",
+        "webhooks",
+        "trace",
+        "version",
+    ]
+
+
+def test_a_key_that_nobody_may_use_is_warned_of(ready: Path) -> None:
+    vault.make_key(ready / "codes.key", bytes)
+    done = smsgw(ready, "keys", "create", "--service", "sun")
+    assert "warning: sun has no allowed_ips" in done.stderr
+    assert "within a second or two" in done.stderr
+    assert done.stdout.startswith("smsgw_live_")
+    assert len(done.stdout.splitlines()) == 1, "a program reads the key only"
+    put(ready, "services/sun.toml", SERVICE + 'allowed_ips = ["192.0.2.1"]\n')
+    assert "warning" not in smsgw(ready, "keys", "create", "--service", "sun").stderr
+
+
+def test_a_new_return_key_says_until_when_the_one_before_signs(ready: Path) -> None:
+    vault.make_key(ready / "codes.key", bytes)
+    assert smsgw(ready, "keys", "return", "new", "sun", "--overlap", "0").stdout.count("\n") == 1
+    before, after = smsgw(ready, "keys", "return", "new", "sun").stdout.splitlines()
+    assert re.match(r"key_\w+ signs until 20[-0-9T:.]+Z; merchants check with it for 120 seconds more$", before)
+    assert re.match(r"key_\w+ signs from 20", after)
+    assert before.split()[3].rstrip(";") == after.split()[3].rstrip(";")

@@ -33,6 +33,7 @@ def uncommented(text: str) -> str:
 def flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in table.items():
+        # an inline table with nothing in it is a value: that of a setting whose keys are the administrator's own
         values |= flat(value, f"{path}{key}.") if isinstance(value, dict) and value else {f"{path}{key}": value}
     return values
 

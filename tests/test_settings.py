@@ -267,6 +267,67 @@ def test_a_service_s_values_have_limits(folder: Path, line: str, problem: str) -
     assert found.endswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("hosts = ['smsc2.example', 'smsc3.example:2776', '[::1]:2777', '::2', '10.0.0.5']", ""),
+        (
+            "hosts = ['a b']",
+            'hosts: "a b" is not allowed; allowed are such as "smsc.example" and "10.0.0.5:2775"',
+        ),
+        (
+            "hosts = ['a:99999']",
+            'hosts: "a:99999" is not allowed; allowed are such as "smsc.example" and "10.0.0.5:2775"',
+        ),
+        ("source_host = '10.0.0.5'", ""),
+        ("source_host = 'here'", 'source_host: "here" is not allowed; allowed are addresses, not names'),
+        (
+            "interface_version = '3.3'",
+            'bind: "transceiver" needs interface_version "3.4" or "5.0"; version 3.3 has "separate" only',
+        ),
+        ("interface_version = '3.3'\nbind = 'separate'", ""),
+        ("tls_ca_file = 'ca.pem'", "tls_ca_file: means nothing without tls = true"),
+        ("tls = true\ntls_key = 'a.pem'", "tls_key: means nothing without tls_certificate"),
+        (
+            "tls = true\nlisten = '127.0.0.1:1'",
+            "listen: not possible with tls = true: an SMSC that sends outbind connects without it",
+        ),
+        (
+            "listen = '127.0.0.1'\noutbind_system_id = 'a'\noutbind_password_file = 'b'",
+            'listen: "127.0.0.1" is not allowed; allowed are such as "10.0.0.5:2775"',
+        ),
+        (
+            "listen = '127.0.0.1:1'\noutbind_system_id = 'a'",
+            "outbind_password_file: missing; who connects to the address in listen must say who it is",
+        ),
+        ("binds = 33", "binds: 33 is not allowed; allowed are whole numbers from 1 to 32"),
+        ("inactivity_s = -1", "inactivity_s: -1 is not allowed; allowed are numbers from 0 to 31622400"),
+    ],
+)
+def test_how_a_link_is_bound_has_limits(folder: Path, lines: str, problem: str) -> None:
+    write(folder, {"links/north.toml": f"{LINK}{lines}\n"})
+    if problem:
+        assert problems(folder) == [f"links/north.toml: {problem}"]
+    else:
+        read(folder)
+
+
+def test_where_the_smsc_is_must_be_said(folder: Path) -> None:
+    write(folder, {"links/north.toml": "system_id = 'x'\npassword_file = 'y'\n"})
+    expected = "host: missing; set host, hosts or listen: where the SMSC is"
+    assert problems(folder) == [f"links/north.toml: {expected}"]
+
+
+def test_a_link_knows_all_its_hosts(folder: Path) -> None:
+    write(folder, {"links/north.toml": f"{LINK}hosts = ['b.example', '[::1]:5', '::2']\n"})
+    assert read(folder).links["north"].addresses == [
+        ("smsc.example", 2775),
+        ("b.example", 2775),
+        ("::1", 5),
+        ("::2", 2775),
+    ]
+
+
 # --- what does not fit together -------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, visit
 from smsgw.domain import codes as domain
@@ -138,6 +139,11 @@ def _state(stored: Stored, now_ms: int) -> str:
     return f"{state} (test)" if stored.test else state
 
 
+def _harmless(text: str) -> Text:
+    """Return what anybody may have written: no markup of ours, and nothing that a terminal obeys."""
+    return Text("".join(mark if mark.isprintable() else "�" for mark in text))
+
+
 def _or_dash(number: int | None) -> str:
     return "-" if number is None else str(number)
 
@@ -165,7 +171,7 @@ def _show(found: Trace, now_ms: int) -> None:
             "-" if fate.answered_ms is None else rfc3339(fate.answered_ms),
             ", ".join(f"{state} {rfc3339(at_ms)}" for at_ms, state in reply.receipts) or "-",
         )
-    attempts = table("attempt", "time", "from", "outcome", "reason", "by", "ms")
+    attempts = table("attempt", "time", "from", "outcome", "reason", "by", "ms", "redemption", "state")
     for tried in found.attempts:
         attempts.add_row(
             tried.id,
@@ -175,6 +181,8 @@ def _show(found: Trace, now_ms: int) -> None:
             tried.reason or "-",
             tried.channel,
             str(tried.latency_ms),
+            tried.redemption or "-",
+            _harmless(tried.state) if tried.state else "-",
         )
     changes = table("change", "time", "who")
     for change in found.changes:

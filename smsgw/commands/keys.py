@@ -5,7 +5,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, tell, visit
 from smsgw.errors import SmsgwError
 from smsgw.flows import apikeys, returns, rotation
 from smsgw.kit.clock import rfc3339
@@ -14,6 +14,7 @@ from smsgw.store.api_keys import Scope
 
 _SCOPES: tuple[Scope, ...] = get_args(Scope)
 _DAY_S = 86_400
+_LAST_TOKENS_S = 120  # the longest that a return token is valid: settings, return_valid_s
 
 commands = typer.Typer(
     help="Keys: to the API, to return tokens, to codes.", no_args_is_help=True, context_settings=HELP
@@ -45,7 +46,14 @@ def create(
     async def work(one: Visit) -> None:
         for name in service:
             _known(one, name)
+            if not one.catalog.services[name].settings.allowed_ips:
+                tell(
+                    f"warning: {name} has no allowed_ips: whoever uses the key is refused (403) until the addresses of "
+                    "the merchant's servers stand in its settings and the daemon is started again",
+                    style="yellow",
+                )
         new = await apikeys.create(one.ports, service, wanted, test=test, actor=one.actor)
+        tell("the key works within a second or two; it is shown this once", style="green")
         say(new.token)
 
     visit(config, work)
@@ -130,8 +138,14 @@ def new_return(
 
     async def work(one: Visit) -> None:
         _known(one, service)
+        now_ms = one.ports.clock.now_ms()
+        known = [key for key in await returns.keys_of(one.ports, service) if key.from_ms <= now_ms]
         key = await returns.add_key(one.ports, service, overlap * 1000, one.actor)
-        say(f"{key.id} signs from {rfc3339(key.from_ms)}; smsgw keys return show {key.id} prints it")
+        at = rfc3339(key.from_ms)
+        if known:
+            before = max(known, key=lambda one: one.from_ms)
+            say(f"{before.id} signs until {at}; merchants check with it for {_LAST_TOKENS_S} seconds more")
+        say(f"{key.id} signs from {at}; smsgw keys return show {key.id} prints it")
 
     visit(config, work)
 

@@ -10,21 +10,24 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, actor, perform
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, actor, perform, say, tell
 from smsgw.errors import SmsgwError
-from smsgw.flows import replay, secrets
+from smsgw.flows import endpoints, replay, secrets
 from smsgw.flows.ports import Ports
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.ids import first_of
 from smsgw.settings import Configuration
-from smsgw.store import events
+from smsgw.store import endpoints as closed, events
 from smsgw.store.events import Choice, Delivery
 
-commands = typer.Typer(help="What merchants are told: events and their deliveries.", no_args_is_help=True)
+commands = typer.Typer(
+    help="What merchants are told: events and their deliveries.", no_args_is_help=True, context_settings=HELP
+)
 _WIDE: Final = None if sys.stdout.isatty() else 240  # columns: whoever reads it by a program wants all of it
 screen = Console(soft_wrap=True, highlight=False, width=_WIDE)
 
 _NO_SUCH: Final = 1
+_DAY_S: Final = 86_400
 
 
 class _NotFoundError(SmsgwError):
@@ -69,12 +72,28 @@ def show_list(
 ) -> None:
     """Show the latest events."""
 
-    async def work(ports: Ports, _: Configuration) -> None:
+    async def work(ports: Ports, configuration: Configuration) -> None:
         async with ports.database.read() as reader:
             rows = await events.walk(reader, _choice(service, status or "", since, until), count)
-        _print(rows)
+            gone = await closed.gone(reader)
+        if rows:
+            _print(rows)
+        else:
+            say(_nothing(configuration))
+        for name in sorted(gone):
+            tell(
+                f"{name}: its address answered 410 Gone at {rfc3339(gone[name].at_ms)}: nothing is posted there; "
+                f"smsgw webhooks enable {name}",
+                style="yellow",
+            )
 
     perform(config, work)
+
+
+def _nothing(configuration: Configuration) -> str:
+    if any(service.webhook_url for service in configuration.services.values()):
+        return "no such events: nothing of the kind has happened since a webhook_url was set"
+    return "no events: no service has a webhook_url in its settings"
 
 
 def _print(rows: Sequence[Delivery]) -> None:
@@ -152,14 +171,75 @@ def post_again(
 
 
 @commands.command()
-def secret(service: str, config: ConfigFile = DEFAULT_FILE) -> None:
-    """Show the secrets that a service's events are signed with, the newest first; it is in the audit log."""
+def enable(service: str, config: ConfigFile = DEFAULT_FILE) -> None:
+    """Post to a service's address again that has answered 410 Gone; what waits is posted within seconds."""
 
     async def work(ports: Ports, configuration: Configuration) -> None:
-        if service not in configuration.services:
-            raise _NotFoundError(f"there is no service {service} in the settings")
-        await secrets.Secrets(ports).make([service])
-        for one in await secrets.reveal(ports, service, actor()):
-            screen.print(one, markup=False)
+        _known(configuration, service)
+        done = await endpoints.enable(ports, service, actor())
+        if done.was_gone:
+            say(f"{service}: events are posted again, {done.waiting} of them wait")
+        else:
+            say(f"{service}: its address is in use")
 
     perform(config, work)
+
+
+of_secrets = typer.Typer(
+    name="secret",
+    help="The secrets that a service's events are signed with.",
+    no_args_is_help=True,
+    context_settings=HELP,
+)
+commands.add_typer(of_secrets)
+
+
+@of_secrets.command("show")
+def show_secrets(service: str, config: ConfigFile = DEFAULT_FILE) -> None:
+    """Show the secrets that sign at the moment, the newest first; it is in the audit log."""
+
+    async def work(ports: Ports, configuration: Configuration) -> None:
+        _known(configuration, service)
+        await secrets.Secrets(ports).make([service])
+        for one in await secrets.reveal(ports, service, actor()):
+            say(one.secret if one.until_ms is None else f"{one.secret}  until {rfc3339(one.until_ms)}")
+
+    perform(config, work)
+
+
+@of_secrets.command("new")
+def new_secret(
+    service: str,
+    overlap: Annotated[
+        int, typer.Option(min=0, max=30 * _DAY_S, help="Seconds that those before sign beside it.")
+    ] = _DAY_S,
+    config: ConfigFile = DEFAULT_FILE,
+) -> None:
+    """Make a new secret, and print it. Each event is signed with all of them until the overlap is over."""
+
+    async def work(ports: Ports, configuration: Configuration) -> None:
+        _known(configuration, service)
+        made, beside = await secrets.add(ports, service, overlap * 1000, actor())
+        say(made.secret)
+        if beside:
+            until = rfc3339(ports.clock.now_ms() + overlap * 1000)
+            tell(f"the one before signs beside it until {until}; smsgw webhooks secret revoke {service} ends it sooner")
+
+    perform(config, work)
+
+
+@of_secrets.command("revoke")
+def revoke_secrets(service: str, config: ConfigFile = DEFAULT_FILE) -> None:
+    """Take all secrets but the newest out of use; daemons sign with them for five more seconds at most."""
+
+    async def work(ports: Ports, configuration: Configuration) -> None:
+        _known(configuration, service)
+        count = await secrets.revoke_older(ports, service, actor())
+        say(f"{count} older secret(s) of {service} are revoked" if count else f"{service} has one secret only")
+
+    perform(config, work)
+
+
+def _known(configuration: Configuration, service: str) -> None:
+    if service not in configuration.services:
+        raise _NotFoundError(f"there is no service {service} in the settings")

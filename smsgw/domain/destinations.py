@@ -20,7 +20,9 @@ _NEVER: Final = networks(
         "ff00::/8",
     )
 )
-_NAT64: Final = networks(("64:ff9b::/96", "64:ff9b:1::/48"))  # RFC 6052, RFC 8215
+# Their last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215), IPv4-compatible (RFC 4291 §2.5.5.1; some systems
+# still tunnel them), IPv4-translated (RFC 2765 §2.1). Mapped ones are IPv4 addresses since they were parsed.
+_EMBEDDING: Final = networks(("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96"))
 
 
 def is_forbidden(address: str, *, private_networks: bool) -> bool:
@@ -44,6 +46,6 @@ def _inner(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     if isinstance(address, IPv4Address):
         return []
     inner = [found for found in (address.sixtofour, *(address.teredo or ())) if found is not None]
-    if any(address in network for network in _NAT64):
+    if any(address in network for network in _EMBEDDING):
         inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return inner

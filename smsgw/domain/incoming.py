@@ -1,7 +1,10 @@
 """What a received message is: its text or its part of a text, and the fingerprint by which a redelivery is known."""
 
 from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
 
 from msgspec import Struct, structs
 
@@ -10,6 +13,7 @@ from smsgw.settings import LinkSettings
 from smsgw.smpp import tlvs
 from smsgw.smpp.pdus import DataSm, DeliverSm
 from smsgw.text import coding, segments
+from smsgw.text.gsm7 import PLAIN, Tables
 
 Message = DeliverSm | DataSm
 
@@ -71,16 +75,45 @@ def other_tlvs(pdu: Message) -> bytes:
 
 def body_of(payload: bytes, esm_class: int, data_coding: int, settings: LinkSettings) -> str | None:
     """Return the text of a message of its own, or None when it cannot be read as text."""
-    body = segments.strip_udh(payload)[1] if esm_class & segments.UDHI else payload
-    return text_of(body, data_coding, settings)
+    if not esm_class & segments.UDHI:
+        return text_of(payload, data_coding, settings)
+    body = segments.body_of(payload, esm_class)
+    return text_of(body.data, data_coding, settings, tables=body.tables, header=body.header)
 
 
-def text_of(body: bytes, data_coding: int, settings: LinkSettings) -> str | None:
-    """Return the text, or None when the bytes are not text in their coding."""
+def text_of(
+    body: bytes, data_coding: int, settings: LinkSettings, *, tables: Tables = PLAIN, header: int = 0
+) -> str | None:
+    """Return the text, or None when the bytes are not text in their coding; as `coding.decode`."""
     try:
-        return coding.decode(body, data_coding, default=settings.default_alphabet)
+        return coding.decode(body, data_coding, default=settings.default_alphabet, tables=tables, header=header)
     except TextError:
         return None
+
+
+def text_of_parts(parts: Sequence[segments.Part], data_coding: int, settings: LinkSettings) -> str | None:
+    """Return the text of the parts of one message, in their order, or None when it cannot be read as text."""
+    packed = settings.default_alphabet == "gsm7_packed" and coding.is_default(data_coding)
+    read = []
+    for run in _runs(parts, separately=packed):
+        body = b"".join(part.body for part in run)
+        text = text_of(body, data_coding, settings, tables=run[0].tables, header=run[0].header)
+        if text is None:
+            return None
+        read.append(text)
+    return "".join(read)
+
+
+def _runs(parts: Sequence[segments.Part], *, separately: bool) -> Iterator[Sequence[segments.Part]]:
+    """Yield what is to be joined before it is read: a cut may go through a character.
+
+    Each part may name national tables of its own, and packed septets begin anew with each.
+    """
+    if separately:
+        yield from ([part] for part in parts)
+    else:
+        for _, run in groupby(parts, key=attrgetter("tables")):
+            yield list(run)
 
 
 def _operator_id(pdu: Message, link: str, tag: int, part: segments.Part | None) -> str | None:

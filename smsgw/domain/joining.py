@@ -21,7 +21,7 @@ class Whole(Struct, frozen=True, kw_only=True):
 
     id: str  # the piece that completed it; of what is not complete, the latest that has just come, else the first
     others: list[str]
-    body: bytes
+    parts: list[Part]  # in order
     complete: bool = True
     begins: bool = True  # whether the first part is there
 
@@ -53,8 +53,8 @@ def join(stored: Iterable[Piece], arrived: Sequence[Piece]) -> tuple[list[Whole]
             have.clear()
         have[piece.part.number] = piece
         if len(have) == piece.part.total:
-            body = segments.join([one.part for one in have.values()])
-            wholes.append(Whole(id=piece.id, others=[one.id for one in have.values() if one is not piece], body=body))
+            parts = segments.in_order([one.part for one in have.values()])
+            wholes.append(Whole(id=piece.id, others=[one.id for one in have.values() if one is not piece], parts=parts))
             del waiting[piece.key]
     return wholes, doubles
 
@@ -71,7 +71,7 @@ def give_up(pieces: Sequence[Piece], fresh: frozenset[str] | set[str] = frozense
     return Whole(
         id=named.id,
         others=[piece.id for piece in pieces if piece is not named],
-        body=segments.join([piece.part for piece in pieces]),
+        parts=segments.in_order([piece.part for piece in pieces]),
         complete=False,
         begins=any(piece.part.number == 1 for piece in pieces),
     )

@@ -54,13 +54,3 @@ NEXT: dict[Status, dict[Event, Status]] = {
 def follow(status: Status, event: Event) -> Status:
     """Return the state after ``event``; the same state where the table knows no move."""
     return NEXT[status].get(event, status)
-
-
-# Definite refusals that may be tried again: the SMSC says that it did not take the message, and that it may later
-# (SMPP 3.4 §5.1.3: ESME_RSYSERR, ESME_RMSGQFUL, ESME_RTHROTTLED, ESME_RX_T_APPN).
-_TRY_AGAIN = frozenset({0x08, 0x14, 0x58, 0x64})
-
-
-def may_retry(command_status: int) -> bool:
-    """Whether a message refused with this status may be tried again."""
-    return command_status in _TRY_AGAIN

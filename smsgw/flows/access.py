@@ -156,7 +156,16 @@ def _answer_again(ports: Ports, ask: Ask, latest: Latest, now_ms: int) -> list[O
 
 
 def _reply(ports: Ports, purchase: Purchase, code: str, issued_ms: int, now_ms: int) -> list[Outgoing]:
-    segments = catalog.reply_segments(purchase.service, code, issued_ms, ports.random_bytes(1)[0])
-    settings = purchase.service.settings
-    valid_ms = int(settings.reply_valid_s * 1000)
-    return answer(ports, purchase.to, segments, now_ms, valid_ms=valid_ms, max_replies=settings.max_replies)
+    service = purchase.service
+    settings = service.settings
+    reference = int.from_bytes(ports.random_bytes(2))
+    segments = catalog.reply_segments(service, code, issued_ms, reference, purchase.to.outlet)
+    return answer(
+        ports,
+        purchase.to,
+        segments,
+        now_ms,
+        valid_ms=int(settings.reply_valid_s * 1000),
+        max_replies=settings.max_replies,
+        manner=service.manner,
+    )

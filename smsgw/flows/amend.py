@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain import codes
+from smsgw.domain import codes, manner
+from smsgw.domain.costs import outlet_of
 from smsgw.errors import SmsgwError, StoreConflict
 from smsgw.flows import access, idempotency
 from smsgw.flows.access import DAY_MS, Purchase
@@ -15,7 +16,8 @@ from smsgw.flows.idempotency import Idempotency
 from smsgw.flows.outgoing import Answerable, Outgoing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.trace import REISSUED, REPLACES
-from smsgw.store import audit, codes as store, mts
+from smsgw.smpp import tlvs
+from smsgw.store import audit, codes as store, mos, mts
 from smsgw.store.codes import Stored
 from smsgw.store.database import Transaction
 
@@ -87,7 +89,7 @@ async def extend(ports: Ports, code: str, extension: Extension, actor: str, aske
     """
 
     async def body(transaction: Transaction) -> None:
-        if await idempotency.claim(transaction, asked, code, ports.clock.now_ms()) is not None:
+        if await idempotency.claim(ports, transaction, asked, code) is not None:
             return
         stored = await _live(transaction, code)
         policy = extended(stored.code.policy, extension)
@@ -146,7 +148,7 @@ async def reissue(
     async def body(transaction: Transaction) -> tuple[str, list[Outgoing]]:
         now_ms = ports.clock.now_ms()
         new = ports.ids.new("code")
-        before = await idempotency.claim(transaction, asked, new, now_ms)
+        before = await idempotency.claim(ports, transaction, asked, new)
         if before is not None:
             return before, []
         stored = await _live(transaction, code)
@@ -199,7 +201,8 @@ async def _purchase(catalog: Catalog, transaction: Transaction, stored: Stored, 
     sent = await mts.of_mo(transaction, stored.mo)
     if not sent:
         raise Refused("not_answerable", "the phone that bought this code was never answered, and cannot be now")
-    first = sent[0]
+    first, link = sent[0], catalog.links[stored.link]
+    received = tlvs.read_tlvs(await mos.tlvs(transaction, stored.mo), 0)
     return Purchase(
         service=structs.replace(service, policy=stored.code.policy, policy_json=stored.policy),
         to=Answerable(
@@ -212,6 +215,8 @@ async def _purchase(catalog: Catalog, transaction: Transaction, stored: Stored, 
             dest_ton=first.source_ton,
             dest_npi=first.source_npi,
             registered=bool(first.registered),
+            outlet=outlet_of(link),
+            manner=manner.of_message(link, received),
         ),
         test=stored.test,
         code=new,

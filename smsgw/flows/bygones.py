@@ -1,7 +1,7 @@
 """Events that were delivered long ago: deleted slice by slice, round after round, however many there are.
 
 What was not delivered stays, whatever its age: somebody may want to replay it. So does what was delivered of a subject
-of which more is on its way.
+of which more is on its way. Only what waits for an address that wants no more (410) is deleted when it is as old.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from smsgw.flows.ports import Ports
 from smsgw.kit.ids import first_of
 from smsgw.kit.logs import get_logger
-from smsgw.store import events
+from smsgw.store import endpoints, events
 
 log = get_logger(__name__)
 
@@ -39,6 +39,7 @@ class Bygones:
         if clock.monotonic_ms() < self._rest_ms:
             return
         before_ms = clock.now_ms() - self._keep_ms
+        await self._forget_waiting(before_ms)
         below = first_of("evt", max(0, before_ms))
         for _ in range(_PAGES):
             async with self._ports.database.read() as reader:
@@ -48,6 +49,15 @@ class Bygones:
                 self._at, self._rest_ms = "", clock.monotonic_ms() + REST_MS
                 return
             self._at = page[-1]
+
+    async def _forget_waiting(self, before_ms: int) -> None:
+        async with self._ports.database.read() as reader:
+            gone = await endpoints.gone(reader)
+        for service in sorted(gone):
+            async with self._ports.database.write() as transaction:
+                count = await events.forget_waiting(transaction, service, before_ms, _PAGE)
+            if count:
+                log.error("webhook.forgotten_undelivered", service=service, events=count)
 
     async def _forget(self, page: list[str], before_ms: int) -> None:
         if page:

@@ -5,7 +5,7 @@ Later visits see what earlier ones of the same transaction have done; others see
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import structs
@@ -13,7 +13,7 @@ from msgspec import structs
 from smsgw.domain import codes, guessing
 from smsgw.domain.codes import Outcome
 from smsgw.domain.guessing import HOUR_MS, Load, Visitor
-from smsgw.flows import events, returns
+from smsgw.flows import events, idempotency, returns
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.visits import Redemption, Visit, Waiting
 from smsgw.kit.ids import first_of
@@ -24,7 +24,9 @@ from smsgw.store.attempts import Attempt, Recent
 from smsgw.store.codes import Found, Use
 from smsgw.store.database import Transaction
 from smsgw.store.guesses import FailuresRow, Key
-from smsgw.store.redemptions import Answered, Handle
+
+if TYPE_CHECKING:
+    from smsgw.store.redemptions import Answered, Handle
 
 log = get_logger(__name__)
 
@@ -49,7 +51,7 @@ class Desk:
         self._loads: dict[tuple[str, int], Load] = {}  # by service and the failures of this transaction
         self._answered: dict[tuple[str, str], Answered] = {}
         self._attempts: list[Attempt] = []
-        self._uses: list[Use] = []
+        self._uses: dict[str, Use] = {}  # by code
         self._wrong: Counter[str] = Counter()  # failures by service
         self._changed: dict[Key, Visitor] = {}
         self._answers: list[Answered] = []
@@ -91,7 +93,7 @@ class Desk:
         known = self._answered.get((asked.caller, asked.key)) if asked else None
         if asked is None or known is None:
             return None
-        if known.fingerprint not in asked.fingerprints:
+        if not idempotency.is_same(self._ports, asked, known):
             return Redemption(id="", service=visit.service, outcome=Outcome.INVALID, state="", at_ms=self._now_ms)
         return msgspec.json.decode(known.answer, type=Redemption)
 
@@ -120,7 +122,9 @@ class Desk:
             return self._again(one, found, repeated), "again"
         outcome = codes.judge(found.code, self._now_ms)
         if outcome is Outcome.SUCCESS and visit.uses:
-            self._uses.append(Use(id=found.id, used=found.code.used, first_used_ms=self._now_ms))
+            known = self._uses.get(found.id)
+            used, uses = (known.used, known.uses + 1) if known else (found.code.used, 1)
+            self._uses[found.id] = Use(id=found.id, used=used, uses=uses, first_used_ms=self._now_ms)
             found = structs.replace(found, code=codes.use(found.code, self._now_ms))
             self._found[lookup] = found
             self._remember_success(one, found)
@@ -254,19 +258,13 @@ class Desk:
         )
         asked = visit.idempotency
         if asked is not None and redemption.outcome is not Outcome.THROTTLED:  # nothing was decided: they come again
-            row = Answered(
-                caller=asked.caller,
-                key=asked.key,
-                fingerprint=asked.fingerprints[0],
-                answer=msgspec.json.encode(redemption).decode(),
-                at_ms=self._now_ms,
-            )
+            row = idempotency.answered(self._ports, asked, msgspec.json.encode(redemption), self._now_ms)
             self._answered[asked.caller, asked.key] = row
             self._answers.append(row)
 
     async def write(self, transaction: Transaction) -> None:
         """Store everything that was decided."""
-        await store.use(transaction, self._uses)
+        await store.use(transaction, list(self._uses.values()))
         await attempts.record(transaction, self._attempts)
         await redemptions.remember(transaction, self._answers, self._handles)
         await outbox.insert(transaction, self._events)

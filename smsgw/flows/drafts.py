@@ -3,12 +3,14 @@
 All of this is computing: done beforehand, it goes on while the store is busy with the messages before.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from smsgw.domain import incoming
+from smsgw.domain import incoming, manner
 from smsgw.domain.catalog import MAX_ANSWER_PARTS
+from smsgw.domain.costs import outlet_of
 from smsgw.domain.incoming import Incoming, Message
 from smsgw.domain.numbers import is_phone
 from smsgw.domain.routing import NoService
@@ -18,7 +20,7 @@ from smsgw.flows.outgoing import Answerable, Outgoing, answer
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.settings import LinkSettings
 from smsgw.store.mos import MoRow
-from smsgw.text.segments import split
+from smsgw.text.segments import Part, split
 
 _ANSWER_VALID_MS: Final = 86_400_000
 
@@ -96,9 +98,9 @@ def decide(ports: Ports, catalog: Catalog, arrival: Arrival, text: str | None, n
     )
 
 
-def joined_text(body: bytes, data_coding: int, settings: LinkSettings) -> str | None:
+def joined_text(parts: Sequence[Part], data_coding: int, settings: LinkSettings) -> str | None:
     """Return the text of a long message whose parts are together."""
-    return incoming.text_of(body, data_coding, settings)
+    return incoming.text_of_parts(parts, data_coding, settings)
 
 
 def _rule_answer(ports: Ports, catalog: Catalog, reason: NoService, to: Answerable, now_ms: int) -> list[Outgoing]:
@@ -106,7 +108,9 @@ def _rule_answer(ports: Ports, catalog: Catalog, reason: NoService, to: Answerab
     text = getattr(catalog.answers, reason.value)
     if not text or not is_phone(to.source):
         return []
-    segments = split(text, reference=ports.random_bytes(1)[0])
+    link = catalog.links[to.link]
+    most = min(MAX_ANSWER_PARTS, link.max_parts)
+    segments = split(text, reference=int.from_bytes(ports.random_bytes(2)), max_parts=most, outlet=to.outlet)
     return answer(ports, to, segments, now_ms, valid_ms=_ANSWER_VALID_MS, max_replies=MAX_ANSWER_PARTS)
 
 
@@ -127,6 +131,8 @@ def _answerable(arrival: Arrival, settings: LinkSettings) -> Answerable:
         dest_ton=pdu.dest_addr_ton,
         dest_npi=pdu.dest_addr_npi,
         registered=settings.receipts,
+        outlet=outlet_of(settings),
+        manner=manner.of_message(settings, pdu.tlvs),
     )
 
 

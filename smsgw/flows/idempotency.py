@@ -4,18 +4,20 @@ A key belongs to a service and to live or test codes, not to the API key that it
 one API key to the next repeats a request under the new one.
 """
 
-from typing import Final
+import hmac
+from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
 
-from smsgw.errors import IdempotencyMismatch
+from smsgw.errors import IdempotencyMismatch, SmsgwError
 from smsgw.flows.ports import Ports
+from smsgw.kit.logs import get_logger
 from smsgw.store import redemptions
 from smsgw.store.database import Transaction
 from smsgw.store.redemptions import Answered
 
-_REQUEST: Final = "a request"  # no service has a blank in its name: these HMACs are nobody's look-ups
+log = get_logger(__name__)
 
 
 class Idempotency(Struct, frozen=True, kw_only=True):
@@ -23,31 +25,63 @@ class Idempotency(Struct, frozen=True, kw_only=True):
 
     caller: str  # the service, and live or test
     key: str  # the caller's own
-    fingerprints: list[str]  # of the request, under the vault's key in use and then under the older ones
+    request: bytes  # SHA-256; the request may hold a code, which a plain hash would not hide: only stored sealed
 
 
-def asked(ports: Ports, service: str, *, test: bool, key: str, request: str) -> Idempotency:
+def asked(service: str, *, test: bool, key: str, request: str) -> Idempotency:
     """Return what makes a request safe to repeat.
 
     Args:
-        ports: the world.
         service: whose request it is.
         test: about test codes.
         key: the Idempotency-Key.
-        request: everything that tells it from other requests. It may hold a code, hence the vault's HMAC.
+        request: everything that tells it from other requests.
     """
     caller = f"{service}/{'test' if test else 'live'}"
-    return Idempotency(caller=caller, key=key, fingerprints=ports.vault.lookups(_REQUEST, request))
+    return Idempotency(caller=caller, key=key, request=sha256(request.encode()).digest())
 
 
-async def claim(transaction: Transaction, one: Idempotency | None, answer: str, now_ms: int) -> str | None:
+def answered(ports: Ports, one: Idempotency, answer: bytes, now_ms: int) -> Answered:
+    """Return the row of a request that is answered with this JSON."""
+    ring = ports.vault.ring
+    return Answered(
+        caller=one.caller,
+        key=one.key,
+        request=ring.seal(one.request, row_of(one.caller, one.key)),
+        key_id=ring.key_id,
+        answer=answer.decode(),
+        at_ms=now_ms,
+    )
+
+
+def is_same(ports: Ports, one: Idempotency, known: Answered) -> bool:
+    """Whether a request is the one that had this answer.
+
+    What cannot be opened is taken for the same: its caller used its key once, and nothing must be done twice.
+    """
+    if known.request is None:
+        return True
+    try:
+        before = ports.vault.open(known.request, row_of(known.caller, known.key), known.key_id)
+    except SmsgwError as error:
+        log.error("idempotency.not_readable", caller=known.caller, error=str(error))
+        return True
+    return hmac.compare_digest(before, one.request)
+
+
+def row_of(caller: str, key: str) -> str:
+    """Return the name of a row, for its seal."""
+    return f"{caller}\x1f{key}"
+
+
+async def claim(ports: Ports, transaction: Transaction, one: Idempotency | None, answer: str) -> str | None:
     """Return the answer that a request has had; None when it is new.
 
     Args:
+        ports: the world.
         transaction: that does what is asked for; when it commits, the answer stands.
         one: None: the request is not to be repeated.
         answer: what a new one is answered with.
-        now_ms: when.
 
     Raises:
         IdempotencyMismatch: the key came with another request.
@@ -57,15 +91,9 @@ async def claim(transaction: Transaction, one: Idempotency | None, answer: str, 
         return None
     known = (await redemptions.answered(transaction, [one.caller], [one.key])).get((one.caller, one.key))
     if known is None:
-        row = Answered(
-            caller=one.caller,
-            key=one.key,
-            fingerprint=one.fingerprints[0],
-            answer=msgspec.json.encode(answer).decode(),
-            at_ms=now_ms,
-        )
+        row = answered(ports, one, msgspec.json.encode(answer), ports.clock.now_ms())
         await redemptions.remember(transaction, [row], [])
         return None
-    if known.fingerprint not in one.fingerprints:
+    if not is_same(ports, one, known):
         raise IdempotencyMismatch("this Idempotency-Key was used with another request")
     return msgspec.json.decode(known.answer, type=str)

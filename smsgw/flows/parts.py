@@ -21,7 +21,7 @@ from smsgw.smpp.pdus import DeliverSm
 from smsgw.store import mos
 from smsgw.store.database import Transaction
 from smsgw.store.mos import Joined, PartRow, WaitingPart
-from smsgw.text.segments import UDHI, Part, strip_udh
+from smsgw.text.segments import part_again
 
 INCOMPLETE: Final = (
     "incomplete"  # the outcome of what does not begin with the first part: nobody knows what it asks for
@@ -105,7 +105,7 @@ class Parts:
     def _decided(self, part: Draft, whole: Whole, now_ms: int) -> Draft:
         """Return the draft of a long message, under the id of one of its parts."""
         arrival = part.arrival
-        text = drafts.joined_text(whole.body, arrival.pdu.data_coding, self._catalog.links[arrival.link])
+        text = drafts.joined_text(whole.parts, arrival.pdu.data_coding, self._catalog.links[arrival.link])
         if whole.begins:
             decision = drafts.decide(self._ports, self._catalog, arrival, text, now_ms)
         else:
@@ -156,6 +156,5 @@ def _piece(one: Draft) -> Piece:
 
 
 def _stored_piece(stored: WaitingPart | PartRow) -> Piece:
-    body = strip_udh(stored.payload)[1] if stored.esm_class & UDHI else stored.payload
-    part = Part(reference=0, wide=False, total=stored.part_total, number=stored.part_number, body=body)
+    part = part_again(stored.payload, stored.esm_class, stored.part_total, stored.part_number)
     return Piece(id=stored.id, key=stored.part_key, part=part)

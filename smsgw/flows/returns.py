@@ -108,10 +108,10 @@ class Returns:
         ports = self._ports
         now_ms = ports.clock.now_ms()
         async with ports.database.read() as reader:
-            rows = await service_keys.live(reader, "return")
+            rows = await service_keys.live(reader, "return", now_ms)
         if not set(services) <= {row.service for row in rows}:
             async with ports.database.write() as transaction:
-                rows = await service_keys.live(transaction, "return")
+                rows = await service_keys.live(transaction, "return", now_ms)
                 missing = sorted(set(services) - {row.service for row in rows})
                 made = [new_key(ports, service, "return", now_ms, now_ms) for service in missing]
                 await service_keys.insert(transaction, made)
@@ -161,7 +161,9 @@ def new_key(ports: Ports, service: str, purpose: str, now_ms: int, from_ms: int)
 async def keys_of(ports: Ports, service: str) -> list[ServiceKey]:
     """Return a service's keys that are in use, or will be, the oldest first."""
     async with ports.database.read() as reader:
-        return [key for key in await service_keys.live(reader, "return") if key.service == service]
+        return [
+            key for key in await service_keys.live(reader, "return", ports.clock.now_ms()) if key.service == service
+        ]
 
 
 async def add_key(ports: Ports, service: str, overlap_ms: int, actor: str) -> ServiceKey:
@@ -182,7 +184,8 @@ async def show_key(ports: Ports, key_id: str, actor: str) -> bytes | None:
     """Return the secret of a key; None when there is none in use. It is in the audit log before it is told."""
 
     async def body(transaction: Transaction) -> ServiceKey | None:
-        found = next((key for key in await service_keys.live(transaction, "return") if key.id == key_id), None)
+        rows = await service_keys.live(transaction, "return", ports.clock.now_ms())
+        found = next((key for key in rows if key.id == key_id), None)
         if found is not None:
             await audit.record(transaction, [entry(ports, actor, "return_key.shown", key_id, {})])
         return found

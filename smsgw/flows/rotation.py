@@ -19,13 +19,14 @@ from typing import Final
 
 from smsgw.errors import SmsgwError
 from smsgw.flows.audit import entry
+from smsgw.flows.idempotency import row_of
 from smsgw.flows.ports import Ports
 from smsgw.kit import vault
 from smsgw.kit.lock import only_one
 from smsgw.kit.vault import Key
 from smsgw.store import audit, nodes, reseal
 from smsgw.store.database import Transaction
-from smsgw.store.reseal import CodeAgain, Sealed, SealedAgain
+from smsgw.store.reseal import CodeAgain, RequestAgain, Sealed, SealedAgain
 
 # Longer than any visit or transaction that had seen the old keys only (settings: verify_timeout_s, busy_timeout_s).
 SETTLE_S: Final = 15.0
@@ -120,7 +121,7 @@ class Rotation:
         """Make every row anew that was made under an older key; again until there is none."""
         total = 0
         while True:
-            done = await self._codes() + await self._others()
+            done = await self._codes() + await self._requests() + await self._others()
             if not done:
                 break
             total += done
@@ -153,6 +154,30 @@ class Rotation:
             if again:
                 async with self._ports.database.write() as transaction:
                     await reseal.codes(transaction, again)
+                done += len(again)
+
+    async def _requests(self) -> int:
+        """Walk once through what was asked with Idempotency-Keys: whoever repeats it must be known afterwards."""
+        ring = self._ports.vault.ring
+        caller, key, done = "", "", 0
+        while True:
+            async with self._ports.database.read() as reader:
+                rows = await reseal.requests_after(reader, caller, key, _PAGE)
+            if not rows:
+                return done
+            caller, key = rows[-1].caller, rows[-1].key
+            again = []
+            for row in rows:
+                if row.request is None or row.key_id == ring.key_id:
+                    continue
+                name = row_of(row.caller, row.key)
+                request = ring.seal(ring.open(row.request, name, row.key_id), name)
+                again.append(
+                    RequestAgain(caller=row.caller, key=row.key, request=request, key_id=ring.key_id, before=row.key_id)
+                )
+            if again:
+                async with self._ports.database.write() as transaction:
+                    await reseal.requests(transaction, again)
                 done += len(again)
 
     async def _others(self) -> int:

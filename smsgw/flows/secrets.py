@@ -4,6 +4,8 @@ from base64 import b64encode
 from collections.abc import Collection
 from typing import Final
 
+from msgspec import Struct
+
 from smsgw.errors import SmsgwError
 from smsgw.flows.audit import entry
 from smsgw.flows.ports import Ports
@@ -16,6 +18,7 @@ from smsgw.store.service_keys import ServiceKey
 log = get_logger(__name__)
 
 _PURPOSE: Final = "webhook"
+_MOST: Final = 4  # of one service: each signs every event
 
 
 class Secrets:
@@ -37,7 +40,7 @@ class Secrets:
         now_ms = ports.clock.now_ms()
 
         async def body(transaction: Transaction) -> None:
-            having = {row.service for row in await service_keys.live(transaction, _PURPOSE)}
+            having = {row.service for row in await service_keys.live(transaction, _PURPOSE, now_ms)}
             missing = sorted(set(services) - having)
             await service_keys.insert(
                 transaction, [new_key(ports, service, _PURPOSE, now_ms, now_ms) for service in missing]
@@ -49,7 +52,7 @@ class Secrets:
     async def refresh(self) -> None:
         """Read those that there are now; what could not be opened is tried again, as the vault may have its key now."""
         async with self._ports.database.read() as reader:
-            rows = await service_keys.live(reader, _PURPOSE)
+            rows = await service_keys.live(reader, _PURPOSE, self._ports.clock.now_ms())
         opened: dict[str, bytes] = {}
         secrets: dict[str, list[bytes]] = {}
         for row in reversed(rows):
@@ -79,14 +82,73 @@ def told(secret: bytes) -> str:
     return f"whsec_{b64encode(secret).decode()}"
 
 
-async def reveal(ports: Ports, service: str, actor: str) -> list[str]:
-    """Return a service's secrets as merchants are told them; it is in the audit log before."""
+class Told(Struct, frozen=True, kw_only=True):
+    """A secret, for its merchant."""
+
+    key: str  # the row's id
+    secret: str  # whsec_…
+    until_ms: int | None  # it signs no more from then on
+
+
+async def reveal(ports: Ports, service: str, actor: str) -> list[Told]:
+    """Return a service's secrets, the newest first; it is in the audit log before."""
 
     async def body(transaction: Transaction) -> list[ServiceKey]:
-        rows = [row for row in await service_keys.live(transaction, _PURPOSE) if row.service == service]
+        rows = await _of(ports, transaction, service)
         entries = [entry(ports, actor, "webhook_secret.revealed", row.id, {"service": service}) for row in rows]
         await audit.record(transaction, entries)
         return rows
 
     rows = await ports.database.transact(body)
-    return [told(ports.vault.open(row.sealed, row.id, row.key_id)) for row in reversed(rows)]
+    return [_told(ports, row) for row in reversed(rows)]
+
+
+async def add(ports: Ports, service: str, overlap_ms: int, actor: str) -> tuple[Told, int]:
+    """Make a service's next secret, which signs at once; those before it sign beside it until the overlap is over.
+
+    Returns:
+        The secret, and how many sign beside it.
+
+    Raises:
+        SmsgwError: too many sign at the moment.
+    """
+
+    async def body(transaction: Transaction) -> tuple[ServiceKey, int]:
+        now_ms = ports.clock.now_ms()
+        before = await _of(ports, transaction, service)
+        if len(before) >= _MOST:
+            raise SmsgwError(f"{len(before)} secrets of {service} are in use, which is the most; revoke the older ones")
+        key = new_key(ports, service, _PURPOSE, now_ms, now_ms)
+        await service_keys.insert(transaction, [key])
+        for row in before:
+            await service_keys.revoke(transaction, row.id, now_ms + overlap_ms)
+        detail = {"service": service, "others_until_ms": now_ms + overlap_ms}
+        await audit.record(transaction, [entry(ports, actor, "webhook_secret.created", key.id, detail)])
+        return key, len(before) if overlap_ms else 0
+
+    key, beside = await ports.database.transact(body)
+    return _told(ports, key), beside
+
+
+async def revoke_older(ports: Ports, service: str, actor: str) -> int:
+    """Take all secrets of a service out of use but the newest; return how many."""
+
+    async def body(transaction: Transaction) -> int:
+        older = (await _of(ports, transaction, service))[:-1]
+        for row in older:
+            await service_keys.revoke(transaction, row.id, ports.clock.now_ms())
+        entries = [entry(ports, actor, "webhook_secret.revoked", row.id, {"service": service}) for row in older]
+        await audit.record(transaction, entries)
+        return len(older)
+
+    return await ports.database.transact(body)
+
+
+async def _of(ports: Ports, transaction: Transaction, service: str) -> list[ServiceKey]:
+    rows = await service_keys.live(transaction, _PURPOSE, ports.clock.now_ms())
+    return [row for row in rows if row.service == service]
+
+
+def _told(ports: Ports, row: ServiceKey) -> Told:
+    secret = told(ports.vault.open(row.sealed, row.id, row.key_id))
+    return Told(key=row.id, secret=secret, until_ms=row.revoked_ms)

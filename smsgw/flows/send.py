@@ -6,17 +6,17 @@ kept and tried again; until then its message counts as held, so that a store tha
 """
 
 import asyncio
-import heapq
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 from msgspec import structs
 
-from smsgw.domain.messages import Status, may_retry
+from smsgw.domain.messages import Status
 from smsgw.domain.receipts import canonical_id
+from smsgw.domain.statuses import Rules, Verdict
 from smsgw.errors import SmsgwError, StoreBroken, StoreUnavailable
 from smsgw.flows import receipts
+from smsgw.flows.lanes import Lane
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
 from smsgw.kit.limits import Backoff
@@ -30,7 +30,10 @@ log = get_logger(__name__)
 
 Result = Settled | Retry
 
-_CAPACITY = 5_000  # messages held in memory per link; more wait in the store
+_REPLIES, _PROMPTS = 0, 1
+_LANES = 2
+_PROMPTS_FOR_A_REPLY = 9
+_CAPACITY = 5_000  # messages held in memory per link and lane; more wait in the store
 _PAGE = 500
 _RESULTS_AT_ONCE = 500
 _RECORD_AGAIN_S = 0.5
@@ -55,12 +58,18 @@ class Outbox:
         self._link = link
         self._settings = settings
         self._wake = wake
-        self._ready: deque[Outgoing] = deque()
-        self._later: list[tuple[int, str, Outgoing]] = []  # heap by the time of the next try
-        self._held: set[str] = set()  # ready, later, in flight or being recorded
+        self._rules = Rules(settings.status)
+        self._longest_pause_ms = max(int(settings.retry_ceiling_s * 1000), self._rules.longest_ms)
+        self._lanes = tuple(Lane(self._pause_ms) for _ in range(_LANES))
+        self._held: dict[str, int] = {}  # {message: its lane}: waiting, on its way or being recorded
+        self._crowd = [0] * _LANES  # of these, in each lane
+        self._out: set[str] = set()  # taken, and nothing said of them yet
+        self._arrived: set[str] = set()  # settled by a late answer while they waited for another try
+        self._passed = 0  # prompts since the last reply
         self._given_up: dict[str, None] = {}  # settled, queued in the store: not sent again in this life; oldest first
         self._let_go: set[str] | None = None  # while the store is being read: no longer held since the reading began
-        self._more = asyncio.Event()  # the store has messages that are not held
+        self._lacking = set(range(_LANES))  # lanes of which the store has messages that are not held
+        self._more = asyncio.Event()  # there are such lanes
         self._more.set()
         self._results: dict[tuple[str, type[Result]], Result] = {}  # bounded by what is held
         self._recorder: asyncio.Task[None] | None = None
@@ -70,75 +79,134 @@ class Outbox:
         for message in messages:
             if message.row.id in self._held or message.row.id in self._given_up:
                 continue
-            if len(self._held) >= _CAPACITY or self._more.is_set():
-                self._more.set()  # those in the store are older: order is kept
+            lane = _lane(message.row)
+            if (self._more.is_set() and lane in self._lacking) or self._crowd[lane] >= _CAPACITY:
+                self._lacking.add(lane)  # those in the store are older: order is kept
+                self._more.set()
                 continue
             self._hold(message)
         self._wake()
 
     def _hold(self, message: Outgoing) -> None:
-        self._held.add(message.row.id)
-        if message.row.not_before_ms > self._ports.clock.now_ms():
-            heapq.heappush(self._later, (message.row.not_before_ms, message.row.id, message))
-        else:
-            self._ready.append(message)
+        lane = _lane(message.row)
+        self._held[message.row.id] = lane
+        self._crowd[lane] += 1
+        self._lanes[lane].put(message, self._ports.clock.now_ms())
+
+    def _let_loose(self, ids: Collection[str]) -> None:
+        for mt in ids:
+            lane = self._held.pop(mt, None)
+            if lane is not None:
+                self._crowd[lane] -= 1
 
     def take(self) -> Outgoing | None:
-        """Return the next message to be sent now; the caller must report what becomes of it."""
+        """Return the next message to be sent now; the caller must report what becomes of it.
+
+        Prompts go first, for somebody is looking at a page until they come; but a flood of them leaves the replies,
+        which are paid for, every tenth place.
+        """
         now_ms = self._ports.clock.now_ms()
-        while self._later and not self._pause_ms(self._later[0][0], now_ms):
-            self._ready.append(heapq.heappop(self._later)[2])
-        while self._ready:
-            message = self._ready.popleft()
-            if message.row.expires_ms > now_ms:
+        prompts, replies = self._lanes[_PROMPTS], self._lanes[_REPLIES]
+        if self._passed < _PROMPTS_FOR_A_REPLY:
+            message = self._next(prompts, now_ms)
+            if message is not None:
+                self._passed += 1
                 return message
-            self._settle(message, Status.EXPIRED, None, None)
+            self._passed = 0
+            return self._next(replies, now_ms)
+        self._passed = 0
+        return self._next(replies, now_ms) or self._next(prompts, now_ms)
+
+    def _next(self, lane: Lane, now_ms: int) -> Outgoing | None:
+        while (message := lane.take(now_ms)) is not None:
+            mt = message.row.id
+            if mt in self._arrived:
+                self._arrived.discard(mt)
+                lane.done(message, now_ms)
+            elif message.row.expires_ms <= now_ms:
+                self._settle(message, Status.EXPIRED, None, None)
+            else:
+                self._out.add(mt)
+                return message
         return None
 
     def wait_ms(self) -> int | None:
         """Return how long until a message is due that is not due now; None when there is none."""
-        return self._pause_ms(self._later[0][0], self._ports.clock.now_ms()) if self._later else None
+        now_ms = self._ports.clock.now_ms()
+        waits = [wait_ms for lane in self._lanes if (wait_ms := lane.wait_ms(now_ms)) is not None]
+        return min(waits, default=None)
 
     def _pause_ms(self, not_before_ms: int, now_ms: int) -> int:
         """Return what is left of a pause; one that is longer than any can be means that the clock was put back."""
         left_ms = not_before_ms - now_ms
-        return left_ms if 0 < left_ms <= self._settings.retry_ceiling_s * 1000 else 0
+        return left_ms if 0 < left_ms <= self._longest_pause_ms else 0
 
     def accepted(self, message: Outgoing, message_id: str) -> None:
         """Report a submit_sm_resp with status 0."""
         self._settle(message, Status.ACCEPTED, 0, message_id or None)
 
-    def refused(self, message: Outgoing, command_status: int) -> None:
-        """Report an error; it decides whether to try again."""
-        if may_retry(command_status):
-            self._try_again(message, command_status)
+    def refused(self, message: Outgoing, command_status: int, message_id: str = "") -> None:
+        """Report an error; the link's table (domain/statuses.py) says what it means."""
+        rule = self._rules.of(command_status)
+        if rule.verdict is Verdict.AGAIN:
+            self._try_again(message, command_status, rule.after_ms)
+        elif rule.verdict is Verdict.UNKNOWN:
+            self.unanswered(message)
+        elif rule.verdict is Verdict.SENT and command_status:  # a nack with status 0 says nothing that can be believed
+            self._settle(message, Status.ACCEPTED, command_status, message_id or None)
         else:
             self._settle(message, Status.REFUSED, command_status, None)
 
     def unanswered(self, message: Outgoing) -> None:
         """Report that no response came: an unbilled message is sent at least once, so it is sent again."""
-        self._try_again(message, None)
+        self._try_again(message, None, None)
 
-    def _try_again(self, message: Outgoing, command_status: int | None) -> None:
+    def late(self, message: Outgoing, message_id: str) -> None:
+        """Report that one of which nothing was heard has been accepted after all: if it still waits, it has arrived."""
+        mt = message.row.id
+        if mt in self._held and mt not in self._out and mt not in self._arrived and not self._is_settled(mt):
+            self._arrived.add(mt)
+            self._tell(message, Status.ACCEPTED, 0, message_id or None, tries=message.row.tries + 1)
+
+    def _is_settled(self, mt: str) -> bool:
+        return (mt, Settled) in self._results
+
+    def _try_again(self, message: Outgoing, command_status: int | None, pause_ms: int | None) -> None:
         tries = message.row.tries + 1
+        if pause_ms is None:
+            pause_ms = self._growing_pause_ms(tries, refused=command_status is not None)
+        not_before_ms = self._ports.clock.now_ms() + pause_ms
+        row = structs.replace(message.row, tries=tries, not_before_ms=not_before_ms)
+        self._out.discard(row.id)
+        self._lanes[_lane(row)].again(structs.replace(message, row=row))
+        log.warning("mt.again", mt=row.id, mo=row.mo, link=self._link, tries=tries, command_status=command_status)
+        self._submit(Retry(id=row.id, not_before_ms=not_before_ms, tries=tries, command_status=command_status))
+        self._wake()
+
+    def _growing_pause_ms(self, tries: int, *, refused: bool) -> int:
+        """Return the pause before the next try.
+
+        The first message that a lost session left without an answer goes out at once; an SMSC that never answers must
+        not be sent the same again and again without a pause.
+        """
         backoff = Backoff(
             int(self._settings.retry_first_s * 1000),
             int(self._settings.retry_ceiling_s * 1000),
             random=self._ports.random,
         )
-        # The first message that a lost session left without an answer goes out at once; an SMSC that never answers must
-        # not be sent the same again and again without a pause.
-        pauses = tries if command_status is not None else tries - 1
-        pause_ms = [0, *(backoff.next() for _ in range(min(pauses, _MOST_PAUSES)))][-1]
-        not_before_ms = self._ports.clock.now_ms() + pause_ms
-        row = structs.replace(message.row, tries=tries, not_before_ms=not_before_ms)
-        again = Outgoing(row=row, payload=message.payload)
-        heapq.heappush(self._later, (not_before_ms, row.id, again))
-        log.warning("mt.again", mt=row.id, mo=row.mo, link=self._link, tries=tries, command_status=command_status)
-        self._submit(Retry(id=row.id, not_before_ms=not_before_ms, tries=tries, command_status=command_status))
-        self._wake()
+        pauses = tries if refused else tries - 1
+        return [0, *(backoff.next() for _ in range(min(pauses, _MOST_PAUSES)))][-1]
 
     def _settle(self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None) -> None:
+        row = message.row
+        self._out.discard(row.id)
+        self._tell(message, status, command_status, message_id, tries=row.tries + (status is not Status.EXPIRED))
+        lane = self._lanes[_lane(row)]
+        lane.done(message, self._ports.clock.now_ms())
+
+    def _tell(
+        self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None, *, tries: int
+    ) -> None:
         row = message.row
         compared = message_id and canonical_id(message_id, self._settings.response_ids)
         log_it = log.info if status is Status.ACCEPTED else log.warning
@@ -151,7 +219,7 @@ class Outbox:
                 message_id=compared,
                 smsc_message_id=message_id if message_id != compared else None,
                 answered_ms=self._ports.clock.now_ms(),
-                tries=row.tries + (status is not Status.EXPIRED),
+                tries=tries,
             )
         )
 
@@ -204,7 +272,7 @@ class Outbox:
             plain = structs.replace(result, message_id=None, smsc_message_id=None, command_status=None)
             self._results[result.id, Settled] = plain
             return True
-        self._held.discard(result.id)
+        self._let_loose([result.id])
         self._given_up[result.id] = None
         if len(self._given_up) > _MOST_GIVEN_UP:
             del self._given_up[next(iter(self._given_up))]
@@ -224,7 +292,7 @@ class Outbox:
 
         await self._ports.database.transact(body)
         ids = [result.id for result in settled]
-        self._held.difference_update(ids)
+        self._let_loose(ids)
         if self._let_go is not None:
             self._let_go.update(ids)
 
@@ -232,7 +300,7 @@ class Outbox:
         """Read back what waits in the store, whenever there is more than is held; runs until it is cancelled."""
         while True:
             await self._more.wait()
-            if len(self._held) > _CAPACITY // 2:
+            if all(self._crowd[lane] > _CAPACITY // 2 for lane in self._lacking):
                 await asyncio.sleep(_READ_AGAIN_S / 10)
                 continue
             try:
@@ -245,33 +313,44 @@ class Outbox:
 
     def look_again(self) -> None:
         """Hear that the store may have messages that are not held."""
+        self._lacking.update(range(_LANES))
         self._more.set()
 
     async def _read_back(self) -> None:
-        """Hold what is queued in the store, oldest first, up to the capacity."""
+        """Hold what is queued in the store, oldest first, up to the capacity; prompts before the bulk they lie in."""
         self._more.clear()
-        after = ""
-        while not self._more.is_set():
-            # A result may be recorded between the snapshot that is read and the moment its rows are looked at.
-            let_go: set[str] = set()
-            self._let_go = let_go
-            try:
-                async with self._ports.database.read() as reader:
-                    rows = await mts.queued(reader, self._link, self._ports.node, after, _PAGE)
-            except SmsgwError:
+        self._lacking.clear()
+        try:
+            for lane in (_PROMPTS, _REPLIES):
+                after: str | None = ""
+                while after is not None and lane not in self._lacking:
+                    after = await self._read_page(after, prompts=lane == _PROMPTS)
+        except SmsgwError:
+            self.look_again()
+            raise
+
+    async def _read_page(self, after: str, *, prompts: bool) -> str | None:
+        """Hold the next messages of the store; return where the page ends, None for the last."""
+        # A result may be recorded between the snapshot that is read and the moment its rows are looked at.
+        let_go: set[str] = set()
+        self._let_go = let_go
+        try:
+            async with self._ports.database.read() as reader:
+                rows = await mts.queued(reader, self._link, self._ports.node, after, _PAGE, prompts=prompts)
+        finally:
+            self._let_go = None
+        for row in rows:
+            if row.id in self._held or row.id in let_go or row.id in self._given_up:
+                continue
+            lane = _lane(row)
+            if self._crowd[lane] >= _CAPACITY or lane in self._lacking:
+                self._lacking.add(lane)
                 self._more.set()
-                raise
-            finally:
-                self._let_go = None
-            for row in rows:
-                if len(self._held) >= _CAPACITY:
-                    self._more.set()
-                elif row.id not in self._held and row.id not in let_go and row.id not in self._given_up:
-                    self._open(row)
+            else:
+                self._open(row)
+        if rows or not prompts:
             self._wake()
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1].id
+        return rows[-1].id if len(rows) == _PAGE else None
 
     def _open(self, row: MtRow) -> None:
         """Hold a message that was read back; one that was sealed with another key waits for that key in the store."""
@@ -288,3 +367,8 @@ class Outbox:
             await asyncio.wait((self._recorder,), timeout=_CLOSE_S)
             if self._recorder is not None:
                 self._recorder.cancel()  # the store does not work; what is not recorded is sent again
+
+
+def _lane(row: MtRow) -> int:
+    """Return where a message waits: what somebody asked for and looks at until it comes goes before the bulk."""
+    return _PROMPTS if row.priority else _REPLIES

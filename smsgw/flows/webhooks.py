@@ -20,8 +20,9 @@ from smsgw.flows.ports import Letter, Ports, Posted, Poster
 from smsgw.flows.secrets import Secrets
 from smsgw.kit.logs import get_logger
 from smsgw.settings import ServiceSettings, Webhooks as WebhookSettings
-from smsgw.store import events
+from smsgw.store import endpoints, events
 from smsgw.store.database import Transaction
+from smsgw.store.endpoints import Gone
 from smsgw.store.events import Due, Hold, Retry, Settled
 
 log = get_logger(__name__)
@@ -31,7 +32,7 @@ _LEASE_MS: Final = 30_000  # beyond the deadline of a try: then its result is lo
 _AGAIN_S: Final = 0.5  # pause while the store cannot write
 _BESIDE: Final = 8  # rows read beyond those wanted: some of them wait for others
 _PAGES: Final = 20  # of one service in one transaction
-_GONE: Final = 410  # the merchant wants no more of it
+_GONE: Final = 410  # the merchant wants no more: nothing is posted there until somebody says otherwise
 
 Result = Settled | Retry
 
@@ -47,6 +48,7 @@ class _Round(Struct, frozen=True, kw_only=True):
     """What one transaction is to do, and what it has found."""
 
     results: Sequence[Result]
+    gone: Sequence[Gone]  # addresses that want no more
     room: Mapping[str, int]  # {service: events that may be posted beside those that are}
     now_ms: int
     until_ms: int
@@ -94,6 +96,14 @@ class Webhooks:
         """At the start: make the secrets that are missing, and take up what this node was posting when it ended."""
         await self._secrets.make(self._urls)
         await self._release()
+        urls = self._urls
+
+        async def body(transaction: Transaction) -> dict[str, Gone]:
+            await endpoints.reopen_others(transaction, urls)
+            return await endpoints.gone(transaction)
+
+        for name in sorted(urls.keys() & (await self._ports.database.transact(body)).keys()):
+            log.error("webhook.endpoint_gone", service=name)
 
     async def run(self) -> None:
         """Post what is due, until it is cancelled."""
@@ -133,6 +143,7 @@ class Webhooks:
         began_ms = self._ports.clock.monotonic_ms()
         one = _Round(
             results=[result for _, (_, result) in sorted(self._results.items())],
+            gone=self._gone(),
             room=self._room(),
             now_ms=now_ms,
             until_ms=now_ms + int(self._settings.timeout_s * 1000) + _LEASE_MS,
@@ -148,7 +159,7 @@ class Webhooks:
         except BaseException:
             self.wake(one.room)
             raise
-        self._recorded(done.results)
+        self._recorded(done)
         for claim in done.claims:
             if claim.due.id not in self._posting and claim.due.id not in self._results:  # the claim before has ended
                 self._start(claim, began_ms)
@@ -181,6 +192,11 @@ class Webhooks:
                 left -= count
         return room
 
+    def _gone(self) -> list[Gone]:
+        """Return the addresses that have just said that they want no more."""
+        names = {service for service, result in self._results.values() if result.http_status == _GONE}
+        return [Gone(service=name, url=self._urls[name], at_ms=self._ports.clock.now_ms()) for name in sorted(names)]
+
     # The transaction; on SQLite it runs in another thread, and touches nothing but its own values
 
     async def _write(self, transaction: Transaction, one: _Round) -> _Round:
@@ -188,8 +204,11 @@ class Webhooks:
         one.more.clear()
         await events.settle(transaction, [result for result in one.results if isinstance(result, Settled)])
         await events.retry(transaction, [result for result in one.results if isinstance(result, Retry)])
+        await endpoints.close(transaction, one.gone)
+        gone = await endpoints.gone(transaction)
         for service in sorted(one.room):
-            await self._claim(transaction, service, one)
+            if service not in gone or gone[service].url != self._urls[service]:
+                await self._claim(transaction, service, one)
         return one
 
     async def _claim(self, transaction: Transaction, service: str, one: _Round) -> None:
@@ -256,10 +275,11 @@ class Webhooks:
             return Posted(http_status=None, error="a mistake of ours; the log has it")
 
     def _result(self, claim: _Claim, posted: Posted) -> Result:
-        due, tries, now_ms = claim.due, claim.due.tries + 1, self._ports.clock.now_ms()
-        pause_ms = retries.pause_ms(tries, self._settings.max_tries, self._ports.random())
+        gone = posted.http_status == _GONE  # then the event waits, with as many tries left as before
+        due, tries, now_ms = claim.due, claim.due.tries + (not gone), self._ports.clock.now_ms()
+        pause_ms = None if gone else retries.pause_ms(tries, self._settings.max_tries, self._ports.random())
         delivered = posted.error is None
-        if delivered or pause_ms is None or posted.http_status == _GONE:
+        if delivered or (pause_ms is None and not gone):
             return Settled(
                 id=due.id,
                 subject=due.subject,
@@ -276,13 +296,17 @@ class Webhooks:
             tries=tries,
             http_status=posted.http_status,
             error=posted.error,
-            next_ms=now_ms + max(pause_ms, retries.asked_ms(posted.retry_after or "", now_ms)),
+            next_ms=now_ms
+            if pause_ms is None
+            else now_ms + max(pause_ms, retries.asked_ms(posted.retry_after or "", now_ms)),
             node=self._ports.node,
             until_ms=claim.until_ms,
         )
 
-    def _recorded(self, results: Sequence[Result]) -> None:
-        for result in results:
+    def _recorded(self, one: _Round) -> None:
+        for address in one.gone:
+            log.error("webhook.endpoint_gone", service=address.service)
+        for result in one.results:
             service, _ = self._results.pop(result.id)
             self._busy[service] -= 1
             if isinstance(result, Retry):
@@ -302,7 +326,7 @@ class Webhooks:
         try:
             self._due.clear()
             results = [result for _, result in self._results.values()]
-            one = _Round(results=results, room={}, now_ms=0, until_ms=0, claims=[], more=set())
+            one = _Round(results=results, gone=self._gone(), room={}, now_ms=0, until_ms=0, claims=[], more=set())
             if results:
                 await self._ports.database.transact(lambda transaction: self._write(transaction, one))
             if tasks:

@@ -8,11 +8,13 @@ A long read is handed on in slices, one per turn of the loop, so that other conn
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Final, Generic, Literal, Protocol, TypeVar, cast
 
 WRITE_BUFFER_BYTES: Final = 262_144  # waiting in the transport, above which nothing more is written
 SLICE_BYTES: Final = 16_384  # handed on in one turn of the loop; some two hundred messages, some ten milliseconds
+_LONGEST_IDLE_S: Final = 32_767  # tcp(7)
 CLOSE_GRACE_MS: Final = 2_000  # for the peer to read what was written last
 
 EventT = TypeVar("EventT")
@@ -67,6 +69,7 @@ class Wire(asyncio.Protocol, Generic[EventT]):
     ) -> None:
         self.can_write = False  # not before the connection stands, not while the peer does not read
         self.closed = False
+        self.error: Exception | None = None  # why the connection ended, where somebody said so
         self.tap: Tap | None = None  # looks at all octets; must not raise
         self._session = session
         self._on_events = on_events
@@ -104,6 +107,22 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         """Close at once; what was not written is lost."""
         if self._transport is not None:
             self._transport.abort()
+
+    def notice_death(self, after_ms: int) -> None:
+        """Have the kernel end a connection whose peer is gone, too: should our own questions ever fail to.
+
+        Args:
+            after_ms: without a sign that anything written has arrived.
+        """
+        found = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if found is None or found.family not in {socket.AF_INET, socket.AF_INET6}:
+            return
+        seconds = min(max(1, after_ms // 2000), _LONGEST_IDLE_S)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (("KEEPIDLE", seconds), ("KEEPINTVL", seconds), ("KEEPCNT", 1), ("USER_TIMEOUT", after_ms)):
+            option = getattr(socket, f"TCP_{name}", None)
+            if option is not None:
+                found.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def write_raw(self, octets: bytes) -> None:
         """Write octets past the session, after its own output; for peers that misbehave on purpose."""
@@ -157,8 +176,9 @@ class Wire(asyncio.Protocol, Generic[EventT]):
         if self._on_writable is not None:
             self._on_writable()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why it ended changes nothing
+    def connection_lost(self, exc: Exception | None) -> None:
         """End: the session tells what was under way."""
+        self.error = exc
         self.can_write = False
         self.closed = True
         for timer in (self._timer, self._grace):

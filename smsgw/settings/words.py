@@ -16,6 +16,8 @@ _BY_NAME: Final[Mapping[str, str]] = {
     "short_code": "1 to 20 digits or letters",
     "keywords": 'lists of 1 to 50 words, or "*" among them',
     "host": "host names and addresses",
+    "tlvs": 'lists of tables such as {tag = 0x1400, type = "int16", value = 7}; types are int8, int16, int32, text, '
+    "cstring and hex",
 }
 
 

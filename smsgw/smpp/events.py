@@ -8,6 +8,7 @@ from smsgw.smpp.pdus import Pdu
 
 Reason = Literal[
     "unbound",  # we asked for it, the peer agreed
+    "inactive",  # we asked for it, because no message had come or gone for long; the peer agreed
     "peer_unbound",  # the peer asked for it; our unbind_resp is in the output
     "framing",  # the stream cannot be cut into PDUs; a generic_nack is in the output
     "bind_unanswered",

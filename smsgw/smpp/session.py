@@ -28,10 +28,12 @@ from smsgw.smpp.events import (
 from smsgw.smpp.framing import Framer
 from smsgw.smpp.outstanding import Outstanding, Sent
 from smsgw.smpp.pdus import RESPONSE_BIT, RESPONSE_TO, Pdu
+from smsgw.smpp.pulse import Pulse
 from smsgw.smpp.states import BIND_STEPS, BOUND, MESSAGES, SENDS, WINDOWED, Role, State, Step, after, refusal
+from smsgw.smpp.versions import OPTIONAL_SINCE, agreed, without_options
 
 PATIENCE_MS: Final = 500  # for the answer to our unbind, before messages that crossed it are refused
-PROOF_MS: Final = 1_000  # for a request of ours that proves our answers, before we ask for nothing but that
+LEAVE_MS: Final = 5_000  # for what is to be finished, before we agree to an unbind
 MOST_OUTPUT_BYTES: Final = 262_144  # output not taken, above which the peer is not read any more
 
 _NONE: Final[frozenset[type[Pdu]]] = frozenset()
@@ -45,7 +47,10 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     response_timeout_ms: int = 30_000  # also the time that an ESME has to bind, when we are the SMSC
     enquire_link_interval_ms: int = 30_000  # of silence, before we ask; 0 = never
     max_pdu_bytes: int = 65_536
-    max_unanswered_in: int = 500  # requests of the peer that wait for our response, above which it is not read
+    max_unanswered_in: int = 500  # messages of the peer that wait for our response; above it: see busy_status
+    busy_status: int | None = None  # what more of them are told; None: the peer is not read meanwhile
+    inactivity_ms: int = 0  # without messages, before we unbind; 0 = never
+    interface_version: int = 0x34  # ours (§5.2.4)
     first_sequence_number: int = 1  # of our requests; each side numbers its own
 
 
@@ -57,13 +62,14 @@ class Session:
         answered: how many messages (submit_sm, deliver_sm, data_sm) of the peer we have responded to.
         proven: how many of these responses the peer has certainly read: it has answered a request of ours that was
             written after them.
+        interface_version: what both sides speak; below 3.4 there are no optional parameters, data_sm and transceivers.
     """
 
     __slots__ = (
-        "_asking",
         "_flushes",
         "_framer",
-        "_heard_ms",
+        "_leave",
+        "_leave_ms",
         "_opened_ms",
         "_out",
         "_out_bytes",
@@ -73,10 +79,12 @@ class Session:
         "_patient",
         "_patient_ms",
         "_peer",
+        "_pulse",
         "_sends",
         "_takes",
-        "_unproven_ms",
+        "_why_unbound",
         "answered",
+        "interface_version",
         "proven",
         "settings",
         "state",
@@ -101,9 +109,13 @@ class Session:
         self._out_bytes = 0
         self._flushes = 0
         self._opened_ms = now_ms
-        self._heard_ms = now_ms
-        self._asking = False  # an enquire_link of ours is on its way
-        self._unproven_ms: int | None = None  # since when there are answers that no request of ours will prove
+        self._pulse = Pulse(
+            settings.enquire_link_interval_ms, settings.response_timeout_ms, settings.inactivity_ms, now_ms
+        )
+        self._leave = 0  # the number of the peer's unbind that waits for our answer
+        self._leave_ms = 0  # until when
+        self._why_unbound: Reason = "unbound"
+        self.interface_version = settings.interface_version
 
     # What the owner may ask
 
@@ -137,13 +149,19 @@ class Session:
     @property
     def wants_reading(self) -> bool:
         """False while the peer should not be read: too many of its requests, or of our octets, are waiting."""
-        return self._owed_total < self.settings.max_unanswered_in and self._out_bytes < MOST_OUTPUT_BYTES
+        room = self._owed_total < self.settings.max_unanswered_in or self.settings.busy_status is not None
+        return room and self._out_bytes < MOST_OUTPUT_BYTES
 
     def deadline_ms(self) -> int | None:
         """When ``tick`` must be called next, unless something else happens before; None for never."""
         if self.closed:
             return None
-        times = [self._question_ms(), self._no_bind_ms(), self._patient_ms if self._patient else None]
+        times = [self._no_bind_ms(), self._patient_ms if self._patient else None]
+        if self.state in BOUND:
+            pulse = self._pulse
+            times += [pulse.question_ms(), pulse.verdict_ms(), self._useless_ms()]
+        elif self.state is State.LEAVING:
+            times.append(self._leave_ms)
         if self._outstanding.oldest_ms is not None:
             times.append(self._outstanding.oldest_ms + self.settings.response_timeout_ms)
         return min((time for time in times if time is not None), default=None)
@@ -172,7 +190,11 @@ class Session:
             raise SessionError(f"{pdu.name} is not possible in state {self.state}")
         if kind in WINDOWED and self._outstanding.in_window >= self.settings.window:
             raise SessionError("the window is full")
+        if self.interface_version < OPTIONAL_SINCE:
+            pdu = without_options(pdu)
         sequence_number = self._send(pdu, now_ms)
+        if kind in WINDOWED:
+            self._pulse.moved_ms = now_ms
         if kind in BIND_STEPS:
             self._move(Step.BIND)
         return sequence_number
@@ -202,6 +224,8 @@ class Session:
         else:
             self._owed[sequence_number] = waiting - 1
         self._owed_total -= 1
+        if self.state is State.LEAVING and self._is_finished():
+            self._leave_ms = now_ms  # `tick` tells of the end
         if kind in BIND_STEPS:
             self._move(_verdict(kind, response))
         return self._count_answer(now_ms) if kind in MESSAGES else 0
@@ -222,7 +246,7 @@ class Session:
             return events
         frames = self._framer.feed(data)
         if frames:
-            self._heard_ms = now_ms  # whole PDUs only: half a PDU and then nothing is silence
+            self._pulse.heard_ms = now_ms  # whole PDUs only: half a PDU and then nothing is silence
         for frame in frames:
             try:
                 pdu = decode(frame)
@@ -235,7 +259,9 @@ class Session:
                     self._on_request(pdu, events)
             if events and type(events[-1]) is Ended:
                 return events  # by this frame; what follows it is nobody's any more
-        if self._framer.broken:
+        if self.state is State.LEAVING and self._is_finished():
+            self._agree_to_unbind(events)
+        elif self._framer.broken:
             told = self._framer.broken.command_status
             self._write(encode(pdus.GenericNack(command_status=told), 0))  # §4.3.1: 0 when there is no number
             events.append(Violation(reason=str(self._framer.broken), command_status=told, command_id=0))
@@ -255,10 +281,10 @@ class Session:
             for refusal_pdu in self._patient:
                 self._write(refusal_pdu)
             self._patient.clear()
-        question_ms = self._question_ms()
-        if question_ms is not None and question_ms <= now_ms:
-            self._send(pdus.EnquireLink(), now_ms)
-            self._asking = True
+        if self.state in BOUND:
+            self._feel_pulse(now_ms, events)
+        elif self.state is State.LEAVING and (self._leave_ms <= now_ms or self._is_finished()):
+            self._agree_to_unbind(events)
         return events
 
     def connection_lost(self, now_ms: int) -> list[Event]:  # noqa: ARG002 - all that happens, happens at a time
@@ -282,6 +308,11 @@ class Session:
     def _on_request(self, pdu: Pdu, events: list[Event]) -> None:
         kind = type(pdu)
         if kind in self._takes:
+            told = self.settings.busy_status
+            if told is not None and self._owed_total >= self.settings.max_unanswered_in and kind in MESSAGES:
+                self._refuse(pdu.command_id, pdu.sequence_number, told)
+                return
+            self._pulse.moved_ms = self._pulse.heard_ms
             if kind in RESPONSE_TO:
                 self._owed[pdu.sequence_number] = self._owed.get(pdu.sequence_number, 0) + 1
                 self._owed_total += 1
@@ -291,14 +322,38 @@ class Session:
         elif kind is pdus.EnquireLink:
             self._write(encode(pdus.EnquireLinkResp(), pdu.sequence_number))
         elif kind is pdus.Unbind:
-            self._write(encode(pdus.UnbindResp(), pdu.sequence_number))
-            self._end("peer_unbound", events)
-        elif (told := refusal(self._peer, self.state, kind)) == status.ESME_RX_T_APPN and kind in RESPONSE_TO:
-            self._put_off(RESPONSE_TO[kind](command_status=told), pdu.sequence_number)
+            self._on_unbind(pdu.sequence_number, events)
+        else:
+            self._on_forbidden(pdu, events)
+
+    def _on_forbidden(self, pdu: Pdu, events: list[Event]) -> None:
+        kind = type(pdu)
+        told = refusal(self._peer, self.state, kind)
+        if told == status.ESME_RX_T_APPN and kind in RESPONSE_TO:
+            if self.state is State.UNBINDING:
+                self._put_off(RESPONSE_TO[kind](command_status=told), pdu.sequence_number)
+            else:
+                self._refuse(pdu.command_id, pdu.sequence_number, told)
         else:
             self._refuse(pdu.command_id, pdu.sequence_number, told)
             reason = f"{pdu.name} in state {self.state}"
             events.append(Violation(reason=reason, command_status=told, command_id=pdu.command_id))
+
+    def _on_unbind(self, sequence_number: int, events: list[Event]) -> None:
+        """Agree, but finish first what waits for its answer: it would be sent, or delivered, a second time."""
+        self._leave = sequence_number
+        if self.settings.role == "smsc" or self.state not in BOUND or self._is_finished():
+            self._agree_to_unbind(events)
+            return
+        self._move(Step.LEAVE)
+        self._leave_ms = self._pulse.heard_ms + min(LEAVE_MS, self.settings.response_timeout_ms)
+
+    def _is_finished(self) -> bool:
+        return not self._outstanding.in_window and not self._owed_total
+
+    def _agree_to_unbind(self, events: list[Event]) -> None:
+        self._write(encode(pdus.UnbindResp(), self._leave))
+        self._end("peer_unbound", events)
 
     def _put_off(self, response: Pdu, sequence_number: int) -> None:
         """Refuse later what was on its way when we asked to unbind.
@@ -308,7 +363,7 @@ class Session:
         answered first gets that after a moment; what is never answered comes again as well.
         """
         if not self._patient:
-            self._patient_ms = self._heard_ms + PATIENCE_MS
+            self._patient_ms = self._pulse.heard_ms + PATIENCE_MS
         if len(self._patient) < self.settings.max_unanswered_in:
             self._patient.append(encode(response, sequence_number))
 
@@ -320,15 +375,17 @@ class Session:
         self.proven = max(self.proven, sent.answered)
         kind = type(sent.request)
         if sent.windowed:
+            self._pulse.moved_ms = self._pulse.heard_ms
             event = Late if late else Answered
             events.append(event(request=sent.request, response=pdu, sent_ms=sent.sent_ms))
         elif kind is pdus.EnquireLink:
-            self._asking = self._asking and late
+            self._pulse.answered(sent.sequence_number)
         elif kind is pdus.Unbind:
-            self._end("unbound", events)
+            self._end(self._why_unbound, events)
         else:
             step = _verdict(kind, pdu)
             self._move(step)
+            self.interface_version = agreed(self.settings.interface_version, pdu)
             events.append(BindRefused(response=pdu) if step is Step.REFUSE else Bound(response=pdu))
 
     def _on_unreadable(self, frame: bytes, error: PduError, events: list[Event]) -> None:
@@ -350,8 +407,8 @@ class Session:
     # What time does
 
     def _on_timeout(self, sent: Sent, now_ms: int, events: list[Event]) -> None:
-        if self._unproven_ms is None and self.proven < self.answered:
-            self._unproven_ms = now_ms  # what this request would have proven, another one must
+        if self._pulse.unproven_ms is None and self.proven < self.answered:
+            self._pulse.unproven_ms = now_ms  # what this request would have proven, another one must
         kind = type(sent.request)
         if sent.windowed:
             number, sent_ms = sent.sequence_number, sent.sent_ms
@@ -360,20 +417,25 @@ class Session:
             self._end("unbind_unanswered", events)
         elif kind in BIND_STEPS:
             self._end("bind_unanswered", events)
-        elif self._heard_ms <= sent.sent_ms:
-            self._end("enquire_link_unanswered", events)
-        else:
-            self._asking = False  # a busy peer that forgets to answer is not a dead one
 
-    def _question_ms(self) -> int | None:
-        """When to ask: after silence, or when answers stay unproven because nothing else is sent to the peer."""
-        interval_ms = self.settings.enquire_link_interval_ms
-        if not interval_ms or self._asking or self.state not in BOUND:
-            return None
-        silence_ms = self._heard_ms + interval_ms
-        if self._unproven_ms is None:
-            return silence_ms
-        return min(silence_ms, self._unproven_ms + min(interval_ms, PROOF_MS))
+    def _feel_pulse(self, now_ms: int, events: list[Event]) -> None:
+        pulse = self._pulse
+        verdict_ms = pulse.verdict_ms()
+        if verdict_ms is not None and verdict_ms <= now_ms and pulse.gone():
+            self._end("enquire_link_unanswered", events)
+            return
+        useless_ms = self._useless_ms()
+        if useless_ms is not None and useless_ms <= now_ms:
+            self._why_unbound = "inactive"
+            self.unbind(now_ms)
+            return
+        question_ms = pulse.question_ms()
+        if question_ms is not None and question_ms <= now_ms:
+            pulse.asked(self._send(pdus.EnquireLink(), now_ms), now_ms)
+
+    def _useless_ms(self) -> int | None:
+        """When to unbind because no messages travel; not while one waits for its answer."""
+        return self._pulse.useless_ms() if self._is_finished() else None
 
     def _no_bind_ms(self) -> int | None:
         """When an SMSC has waited long enough for the ESME to bind."""
@@ -397,7 +459,7 @@ class Session:
                     flush=self._flushes,
                 )
             )
-            self._unproven_ms = None
+            self._pulse.unproven_ms = None
         return sequence_number
 
     def _write(self, frame: bytes) -> None:
@@ -406,8 +468,8 @@ class Session:
 
     def _count_answer(self, now_ms: int) -> int:
         self.answered += 1
-        if self._unproven_ms is None:
-            self._unproven_ms = now_ms
+        if self._pulse.unproven_ms is None:
+            self._pulse.unproven_ms = now_ms
         return self.answered
 
     def _move(self, step: Step) -> None:

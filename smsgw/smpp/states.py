@@ -7,6 +7,8 @@ when it sends the bind and reads the answer, the SMSC when it reads the bind and
 
 Either side ends a bound session with unbind. Who asks is UNBINDING until the answer comes, sends no more requests, but
 still answers what it received before and hears the answers to what it sent before. Who is asked answers and is CLOSED.
+An ESME that is asked while messages wait for their answers, its own or the SMSC's, is LEAVING until
+they have come, or a moment has passed: what is answered now need not be sent or delivered again. Then it agrees.
 A session also becomes CLOSED from anywhere when the connection breaks, the stream cannot be framed, or an answer that
 it cannot live without (bind, unbind, enquire_link) does not come. CLOSED is for good.
 
@@ -15,7 +17,7 @@ Nothing else moves a session. A step that the table does not have is refused and
 Requests are bound to states and to the side that sends them (§2.3). enquire_link and unbind are not in the table: they
 may come in any state, from either side, and the session deals with them itself. A request that comes in the wrong
 state is answered with ESME_RINVBNDSTS, a second bind with ESME_RALYBND, a request that never travels in this direction
-with ESME_RINVCMDID. One case is milder: an ESME that is UNBINDING tells the SMSC to deliver again later
+with ESME_RINVCMDID. One case is milder: an ESME that is UNBINDING or LEAVING tells the SMSC to deliver again later
 (ESME_RX_T_APPN), because messages may have been on their way when it asked, and must not be given up for that; and it
 gives the SMSC a moment to answer the unbind first.
 """
@@ -39,6 +41,7 @@ class State(StrEnum):
     BOUND_RX = auto()
     BOUND_TRX = auto()
     UNBINDING = auto()
+    LEAVING = auto()
     CLOSED = auto()
 
 
@@ -51,10 +54,11 @@ class Step(StrEnum):
     BIND_TRX = auto()  # … to a transceiver
     REFUSE = auto()  # the SMSC did not agree
     UNBIND = auto()  # this side asked to unbind
+    LEAVE = auto()  # the other side did, and something is to be finished
     END = auto()  # anything that ends it
 
 
-_BOUND_STEPS: Final = {Step.UNBIND: State.UNBINDING, Step.END: State.CLOSED}
+_BOUND_STEPS: Final = {Step.UNBIND: State.UNBINDING, Step.LEAVE: State.LEAVING, Step.END: State.CLOSED}
 
 TRANSITIONS: Final[dict[State, dict[Step, State]]] = {
     State.OPEN: {Step.BIND: State.BINDING, Step.END: State.CLOSED},
@@ -69,6 +73,7 @@ TRANSITIONS: Final[dict[State, dict[Step, State]]] = {
     State.BOUND_RX: _BOUND_STEPS,
     State.BOUND_TRX: _BOUND_STEPS,
     State.UNBINDING: {Step.END: State.CLOSED},
+    State.LEAVING: {Step.END: State.CLOSED},
     State.CLOSED: {},
 }
 
@@ -120,6 +125,6 @@ def refusal(sender: Role, state: State, request: type[Pdu]) -> int:
         return status.ESME_RINVCMDID
     if request in BIND_STEPS:
         return status.ESME_RALYBND
-    if state is State.UNBINDING and sender == "smsc":
+    if state in {State.UNBINDING, State.LEAVING} and sender == "smsc":
         return status.ESME_RX_T_APPN
     return status.ESME_RINVBNDSTS

@@ -94,6 +94,11 @@ def read_tlvs(frame: bytes, start: int) -> dict[int, bytes]:
     return tlvs
 
 
+def join(tlvs: dict[int, bytes]) -> bytes:
+    """Write TLVs in their order, each of a tag and a length that fit 16 bits."""
+    return b"".join(_HEAD.pack(tag, len(value)) + value for tag, value in tlvs.items())
+
+
 def write_tlvs(pdu: "Pdu") -> bytes:
     """Write a PDU's TLVs in their order.
 
@@ -101,7 +106,7 @@ def write_tlvs(pdu: "Pdu") -> bytes:
         PduError: a tag or a length is not between 0 and 65535.
     """
     try:
-        return b"".join(_HEAD.pack(tag, len(value)) + value for tag, value in pdu.tlvs.items())
+        return join(pdu.tlvs)
     except (struct.error, TypeError) as error:
         raise PduError(
             f"{pdu.name}: a TLV needs a tag from 0 to 65535 and at most 65535 octets",

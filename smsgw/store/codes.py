@@ -87,10 +87,11 @@ class Stored(Struct, frozen=True, kw_only=True):
 
 
 class Use(Struct, frozen=True, kw_only=True):
-    """One use; ``used`` is the count that the decision has seen."""
+    """Uses of one code; ``used`` is the count that the first decision has seen."""
 
     id: str
     used: int
+    uses: int = 1
     first_used_ms: int
 
 

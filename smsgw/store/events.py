@@ -191,6 +191,17 @@ async def forget(transaction: Transaction, names: Sequence[str], before_ms: int)
         await transaction.executemany("events.forget", [_Old(id=name, before_ms=before_ms) for name in sorted(names)])
 
 
+async def forget_waiting(transaction: Transaction, service: str, before_ms: int, count: int) -> int:
+    """Delete events of a service that happened before a moment and were not delivered; return how many."""
+    return await transaction.execute("events.forget_waiting", service=service, before_ms=before_ms, count=count)
+
+
+async def waiting(reader: Reader, service: str) -> int:
+    """Return how many events of a service wait to be posted."""
+    row = await reader.fetch_one("events.waiting", service=service)
+    return int(row[0]) if row else 0
+
+
 async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:
     """Return the latest of the chosen events."""
     rows = await reader.fetch(

@@ -193,6 +193,12 @@ class Origin(Struct, frozen=True, kw_only=True):
     destination: str
 
 
+async def tlvs(reader: Reader, mo: str) -> bytes:
+    """Return the TLVs that came with a message, tag, length and value; of a long one those of its last part."""
+    row = await reader.fetch_one("mos.tlvs", id=mo)
+    return b"" if row is None else bytes(row[0])
+
+
 async def by_id(reader: Reader, mo: str) -> Origin | None:
     """Return where one message came from."""
     row = await reader.fetch_one("mos.by_id", id=mo)

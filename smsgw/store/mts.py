@@ -8,7 +8,7 @@ from smsgw.store.database import Reader, Row, Transaction
 
 
 class MtRow(Struct, frozen=True, kw_only=True):
-    """A message on its way. Columns as in migrations/*/0001_house.sql."""
+    """A message on its way. Columns as in migrations."""
 
     id: str
     mo: str | None
@@ -31,8 +31,13 @@ class MtRow(Struct, frozen=True, kw_only=True):
     expires_ms: int
     not_before_ms: int
     tries: int
-    reply: int | None = None  # its number among all that its message causes, from 1
+    reply: int | None = None  # its number among all SMS that its message causes, from 1; of several in one the last
     max_replies: int | None = None
+    service_type: str = ""
+    priority: int = 0
+    protocol_id: int | None = None
+    tlvs: bytes | None = None
+    sms: int = 1
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -110,9 +115,19 @@ async def insert(transaction: Transaction, rows: Sequence[MtRow]) -> None:
         await transaction.executemany("mts.insert", rows)
 
 
-async def queued(reader: Reader, link: str, node: str, after: str, count: int) -> list[MtRow]:
-    """Return up to ``count`` of a link's queued messages with ids above ``after``, oldest first."""
-    rows = await reader.fetch("mts.queued", link=link, node=node, after=after, count=count)
+async def queued(reader: Reader, link: str, node: str, after: str, count: int, *, prompts: bool = False) -> list[MtRow]:
+    """Return up to ``count`` of a link's queued messages with ids above ``after``, oldest first.
+
+    Args:
+        reader: the store.
+        link: whose.
+        node: whose work they are.
+        after: an id.
+        count: at most.
+        prompts: only those of a priority above 0.
+    """
+    query = "mts.queued_prompts" if prompts else "mts.queued"
+    rows = await reader.fetch(query, link=link, node=node, after=after, count=count)
     return [MtRow(**dict(zip(MtRow.__struct_fields__, row, strict=True))) for row in rows]
 
 

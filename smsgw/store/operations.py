@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from smsgw.kit.ids import first_of
 from smsgw.store.database import Reader, Transaction
 
 Kind = Literal["query", "cancel", "replace"]
@@ -135,5 +136,5 @@ async def record_alerts(transaction: Transaction, rows: Sequence[AlertRow]) -> N
 
 async def forget(transaction: Transaction, before_ms: int, count: int) -> int:
     """Delete up to ``count`` old questions, and as many old alerts; return how many."""
-    questions = await transaction.execute("operations.forget", before_ms=before_ms, count=count)
+    questions = await transaction.execute("operations.forget", before=first_of("op", before_ms), count=count)
     return questions + await transaction.execute("operations.forget_alerts", before_ms=before_ms, count=count)

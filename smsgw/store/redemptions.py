@@ -12,7 +12,8 @@ class Answered(Struct, frozen=True, kw_only=True):
 
     caller: str
     key: str
-    fingerprint: str
+    request: bytes | None  # SHA-256 of the request, sealed; None: from a version that kept something else
+    key_id: str
     answer: str  # JSON
     at_ms: int
 
@@ -32,8 +33,15 @@ async def answered(reader: Reader, callers: Collection[str], keys: Collection[st
         return {}
     rows = await reader.fetch("redemptions.answered", callers=list(callers), keys=list(keys))
     return {
-        (caller, key): Answered(caller=caller, key=key, fingerprint=fingerprint, answer=answer, at_ms=at_ms)
-        for caller, key, fingerprint, answer, at_ms in rows
+        (caller, key): Answered(
+            caller=caller,
+            key=key,
+            request=None if request is None else bytes(request),
+            key_id=key_id,
+            answer=answer,
+            at_ms=at_ms,
+        )
+        for caller, key, request, key_id, answer, at_ms in rows
     }
 
 

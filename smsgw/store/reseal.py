@@ -43,6 +43,25 @@ class SealedAgain(Struct, frozen=True, kw_only=True):
     before: str
 
 
+class SealedRequest(Struct, frozen=True, kw_only=True):
+    """What an Idempotency-Key came with, sealed."""
+
+    caller: str
+    key: str
+    request: bytes | None
+    key_id: str
+
+
+class RequestAgain(Struct, frozen=True, kw_only=True):
+    """The same under another key."""
+
+    caller: str
+    key: str
+    request: bytes
+    key_id: str
+    before: str
+
+
 async def codes_after(reader: Reader, after: str, count: int) -> list[SealedCode]:
     """Return codes whose ids sort after ``after``, in their order."""
     rows = await reader.fetch("reseal.codes_after", after=after, count=count)
@@ -55,6 +74,20 @@ async def codes_after(reader: Reader, after: str, count: int) -> list[SealedCode
 async def codes(transaction: Transaction, rows: Sequence[CodeAgain]) -> None:
     """Put codes under another key."""
     await transaction.executemany("reseal.code", rows)
+
+
+async def requests_after(reader: Reader, caller: str, key: str, count: int) -> list[SealedRequest]:
+    """Return what was asked with Idempotency-Keys, those that sort after this one, in their order."""
+    rows = await reader.fetch("reseal.answers_after", caller=caller, key=key, count=count)
+    return [
+        SealedRequest(caller=of, key=name, request=None if request is None else bytes(request), key_id=key_id)
+        for of, name, request, key_id in rows
+    ]
+
+
+async def requests(transaction: Transaction, rows: Sequence[RequestAgain]) -> None:
+    """Put what was asked under another key."""
+    await transaction.executemany("reseal.answer", rows)
 
 
 async def messages_under_others(reader: Reader, key_id: str, count: int) -> list[Sealed]:

@@ -17,6 +17,7 @@ class ServiceKey(Struct, frozen=True, kw_only=True):
     key_id: str
     created_ms: int
     from_ms: int
+    revoked_ms: int | None = None  # out of use from then on
 
 
 async def insert(transaction: Transaction, rows: Sequence[ServiceKey]) -> None:
@@ -25,9 +26,9 @@ async def insert(transaction: Transaction, rows: Sequence[ServiceKey]) -> None:
         await transaction.executemany("service_keys.insert", rows)
 
 
-async def live(reader: Reader, purpose: str) -> list[ServiceKey]:
-    """Return all services' keys for a purpose that were not revoked, the oldest first."""
-    rows = await reader.fetch("service_keys.live", purpose=purpose)
+async def live(reader: Reader, purpose: str, now_ms: int) -> list[ServiceKey]:
+    """Return all services' keys for a purpose that are not revoked by now, the oldest first."""
+    rows = await reader.fetch("service_keys.live", purpose=purpose, now_ms=now_ms)
     return [
         ServiceKey(
             id=key,
@@ -37,11 +38,12 @@ async def live(reader: Reader, purpose: str) -> list[ServiceKey]:
             key_id=key_id,
             created_ms=created_ms,
             from_ms=from_ms,
+            revoked_ms=revoked_ms,
         )
-        for key, service, sealed, key_id, created_ms, from_ms in rows
+        for key, service, sealed, key_id, created_ms, from_ms, revoked_ms in rows
     ]
 
 
-async def revoke(transaction: Transaction, key: str, now_ms: int) -> bool:
-    """Take a key out of use; return whether it was in use."""
-    return bool(await transaction.execute("service_keys.revoke", id=key, now_ms=now_ms))
+async def revoke(transaction: Transaction, key: str, at_ms: int) -> bool:
+    """Take a key out of use from a moment on; return whether it would have been in use then."""
+    return bool(await transaction.execute("service_keys.revoke", id=key, at_ms=at_ms))

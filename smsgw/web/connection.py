@@ -1,13 +1,14 @@
 """One visitor's connection: what nobody may take from us for longer than it needs, and answers that are always ours."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from aiohttp import web
 from aiohttp.web import BaseRequest, Request, Response, StreamResponse
 
-from smsgw.web.guard import HEADERS, refused
+from smsgw.web.guard import HEADERS
 
 READING_S: Final = 10.0  # for a visitor to read what is written, before the connection is cut
 LINGER_S: Final = 1.0  # for one too many to read that it is; closed sooner, its own request would wipe the answer out
@@ -15,40 +16,60 @@ MOST_LINGERING: Final = 100
 
 _MARK: Final = "X-Frame-Options"  # the guard sets all of them or none
 
-Page = Callable[[int], Response]
+Refuse = Callable[[str, int], Response]  # path, status
+
+_UNREAD: Final = "UNKNOWN"  # what aiohttp calls the method of a request that it could not read
+_BEGIN: Final = 256  # octets of a request in which its method and the begin of its path stand
+_PATH = re.compile(rb"[!-~]+ +(?:https?://[^/\s]*)?(/[^\s?#]*)", re.IGNORECASE).match
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's connection, with our page for the faults that it finds by itself: bad HTTP, a foreign Expect.
+    """aiohttp's connection, with our page or problem for what it finds by itself: bad HTTP, a foreign Expect.
 
     The wait for a request, to the end of its headers, is aiohttp's own ``keepalive_timeout``: it counts from the
     connection's begin, and from each answer, however many octets come meanwhile.
     """
 
-    __slots__ = ("_cut", "_page")
+    __slots__ = ("_before", "_begin", "_cut", "_refuse")
 
-    def __init__(self, server: web.Server, page: Page, **options: object) -> None:
+    def __init__(self, server: web.Server, refuse: Refuse, **options: object) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)  # type: ignore[arg-type]  # aiohttp's own
-        self._page = page
+        self._refuse = refuse
+        self._begin = b""  # of the request that is being read
+        self._before = ""  # the path of the one before, on this connection
         self._cut: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Read; the first octets of a request are kept, as nobody else knows the path of one that cannot be read."""
+        if len(self._begin) < _BEGIN:
+            self._begin += data[: _BEGIN - len(self._begin)]
+        super().data_received(data)
 
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> StreamResponse:
         """Answer what the application never saw; the library's own words quote the request."""
         super().handle_error(request, status, exc, message)  # logs, and raises when an answer has begun already
-        response = self._page(status)
+        response = self._refuse(self._path(request), status)
         response.force_close()
         return response
+
+    def _path(self, request: BaseRequest) -> str:
+        """Return a request's path; of one that was sent behind another without waiting, the other's."""
+        if request.method != _UNREAD:
+            return request.path
+        found = _PATH(self._begin.lstrip(b"\r\n"))
+        return found[1].decode("latin-1") if found else self._before
 
     async def finish_response(
         self, request: BaseRequest, resp: StreamResponse, start_time: float | None
     ) -> tuple[StreamResponse, bool]:
         """Write an answer; one that did not come through the guard gets its headers, a fault its page or problem."""
         if isinstance(resp, web.HTTPException) and isinstance(request, Request):
-            resp = refused(request, resp)
+            resp = self._refuse(request.path, resp.status)
         if not resp.prepared and _MARK not in resp.headers:
             resp.headers.update(HEADERS)
+        self._before, self._begin = self._path(request), b""
         return await super().finish_response(request, resp, start_time)
 
     def pause_writing(self) -> None:

@@ -52,14 +52,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-def refused(request: web.Request, error: web.HTTPException) -> web.Response:
+def refused(app: web.Application, path: str, status: int) -> web.Response:
     """Return what a request is told that the library refuses before any handler."""
-    if not _is_programs(request.path):
-        return page(request, error.status)
-    fault = problem.fault_of(error)
-    assert fault is not None
-    name = request.app[IDS].new("req")
-    response = problem.answer(fault, name)
+    if not _is_programs(path):
+        return page_of(app, status)
+    name = app[IDS].new("req")
+    response = problem.answer(problem.fault_of_status(status), name)
     response.headers["X-Request-Id"] = name
     return response
 

@@ -26,7 +26,7 @@ from smsgw.settings import Web
 from smsgw.web.api.rooms import Api, Merchants
 from smsgw.web.connection import Connection, Refusal
 from smsgw.web.express import Express, Visitor
-from smsgw.web.guard import IDS, guard, page_of
+from smsgw.web.guard import IDS, guard, page_of, refused
 from smsgw.web.verify import Limits, Verify
 
 log = get_logger(__name__)
@@ -149,7 +149,7 @@ class Server:
         assert server is not None
         return Connection(
             server,
-            partial(page_of, self.app),
+            partial(refused, self.app),
             access_log=None,
             logger=_Discreet("aiohttp.server"),
             keepalive_timeout=self._settings.headers_timeout_s,

@@ -99,12 +99,48 @@ def test_replay_says_what_it_cannot_do(folder: Path) -> None:
 
 
 def test_secret_is_made_shown_and_audited(folder: Path) -> None:
-    first, second = run(folder, "secret", "sun"), run(folder, "secret", "sun")
+    first, second = run(folder, "secret", "show", "sun"), run(folder, "secret", "show", "sun")
     assert first.stdout.startswith("whsec_")
     assert first.stdout == second.stdout
     assert len(rows(folder, "select 1 from audit where action = 'webhook_secret.revealed'")) == 2
-    done = run(folder, "secret", "mars")
-    assert (done.returncode, done.stderr) == (1, "smsgw: there is no service mars in the settings\n")
+    for command in (["secret", "show"], ["secret", "new"], ["secret", "revoke"], ["enable"]):
+        done = run(folder, *command, "mars")
+        assert (done.returncode, done.stderr) == (1, "smsgw: there is no service mars in the settings\n")
+
+
+def test_a_secret_is_replaced_with_an_overlap_or_without(folder: Path) -> None:
+    old = run(folder, "secret", "show", "sun").stdout.strip()
+    done = run(folder, "secret", "new", "sun", "--overlap", "3600")
+    new = done.stdout.strip()
+    assert "the one before signs beside it until 20" in done.stderr
+    shown = run(folder, "secret", "show", "sun").stdout.splitlines()
+    assert shown[0] == new
+    assert shown[1].startswith(f"{old}  until 20")
+    assert run(folder, "secret", "revoke", "sun").stdout == "1 older secret(s) of sun are revoked\n"
+    assert run(folder, "secret", "revoke", "sun").stdout == "sun has one secret only\n"
+    assert run(folder, "secret", "show", "sun").stdout.split() == [new]
+    last = run(folder, "secret", "new", "sun", "--overlap", "0")
+    assert run(folder, "secret", "show", "sun").stdout == last.stdout
+    actions = {action for (action,) in rows(folder, "select action from audit")}
+    assert actions == {f"webhook_secret.{what}" for what in ("revealed", "created", "revoked")}
+
+
+def test_an_address_that_is_gone_is_told_and_used_again(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "smsgw.db")) as raw:
+        raw.execute("insert into gone_endpoints values ('sun', 'https://x.example/hook', 0)")
+        raw.commit()
+    assert "sun: its address answered 410 Gone at 1970" in run(folder, "list").stderr
+    run(folder, "replay", IDS[0])
+    assert run(folder, "enable", "sun").stdout == "sun: events are posted again, 1 of them wait\n"
+    assert run(folder, "enable", "sun").stdout == "sun: its address is in use\n"
+    assert run(folder, "list").stderr == ""
+
+
+def test_an_empty_list_says_so(folder: Path) -> None:
+    assert run(folder, "list", "--service", "mars").stdout.startswith("no such events: ")
+    put(folder, "services/sun.toml", SERVICE)
+    done = run(folder, "list", "--service", "mars")
+    assert (done.stdout, done.stderr) == ("no events: no service has a webhook_url in its settings\n", "")
 
 
 def test_what_is_missing_is_one_line(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from smsgw.domain import catalog, codes
 from smsgw.domain.catalog import build, problems, replies_to, reply_segments
 from smsgw.settings import Answers, Configuration, LinkSettings, ServiceSettings, Settings
+from smsgw.text.segments import Outlet
 
 SERVICE = ServiceSettings(
     short_code="1234",
@@ -221,3 +222,85 @@ def test_a_free_answer_takes_three_parts_at_most(name: str) -> None:
     bad = msgspec.structs.replace(Answers(), **{name: "x" * (153 * 3 + 1)})
     assert found(answers=good) == []
     assert found(answers=bad) == [f"/conf/smsgw.toml: answers.{name}: the text takes 4 parts; 3 are allowed"]
+
+
+# --- characters that GSM 7 bit cannot carry -------------------------------------------------------------------------
+
+
+def test_an_answer_is_transliterated_where_the_service_says_so_with_all_that_is_filled_in() -> None:
+    service = ready(
+        reply="Код: {code}, {service}, {support}",
+        title="Слънце",
+        characters="transliterate",
+        language="bg",
+        instructions=["Питай „нас“…"],
+    )
+    assert replies_to(service, "ABCD2345", NOON) == ["Kod: ABCD2345, Slantse, help@x.example", 'Pitay "nas"...']
+    assert [one.data_coding for one in reply_segments(service, "ABCD2345", NOON, reference=7)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"reply": "Ж {code}", "characters": "refuse"}, 'reply: "Ж" (at 1) cannot be sent in GSM 7 bit'),
+        ({"instructions": ["“a“"], "characters": "refuse"}, 'instructions: "“" (at 1, 3) cannot be sent in GSM 7 bit'),
+        ({"title": "☀", "characters": "refuse"}, 'title: "☀" (at 1) cannot be sent in GSM 7 bit'),
+        ({"reply": "😀 {code}", "characters": "transliterate"}, 'reply: "😀" (at 1) cannot be sent in GSM 7 bit'),
+        (
+            {"counted_from": "first_use", "valid_for_s": 172_800, "language": "uk", "characters": "refuse"},
+            'language: {valid_until} becomes "2 дн. після першого використання", which',
+        ),
+    ],
+)
+def test_what_is_refused_is_named_with_its_place(changes: dict[str, object], sentence: str) -> None:
+    [problem] = found(sun=changed(max_replies=5, **changes))
+    assert problem.startswith(f"/conf/services/sun.toml: {sentence}")
+    assert found(sun=changed(max_replies=5, **(changes | {"characters": "allow"}))) == []
+
+
+# --- links differ ---------------------------------------------------------------------------------------------------
+
+
+def at(links: dict[str, LinkSettings], service: ServiceSettings, answers: Answers | None = None) -> list[str]:
+    configuration = Configuration(
+        file=Path("/conf/smsgw.toml"),
+        state_dir=Path("/state"),
+        main=Settings(answers=answers or Answers()),
+        links=links,
+        services={"sun": service},
+    )
+    return [problem.partition(".toml: ")[2] for problem in problems(configuration)]
+
+
+def link(**changes: object) -> LinkSettings:
+    return msgspec.structs.replace(LINK, **changes)
+
+
+def test_an_answer_must_fit_at_every_link_that_it_is_sold_at() -> None:
+    links = {"north": LINK, "south": link(long_messages="udh16"), "west": link(codings=["ucs2"])}
+    service = changed(reply="{code}" + "x" * 294, max_replies=2)
+    allowed = "SMS with its longest values; max_replies allows 2"
+    assert at(links, service) == [f"reply: takes 3 {allowed} (link south)", f"reply: takes 5 {allowed} (link west)"]
+    assert at(links, msgspec.structs.replace(service, links=["north"])) == []
+    assert at({"west": links["west"]}, service) == [f"reply: takes 5 {allowed}"], "it is the only one"
+
+
+def test_a_link_s_limit_on_parts_counts_for_each_text() -> None:
+    service = changed(reply="{code}" + "x" * 200, instructions=["y" * 200], max_replies=4)
+    assert at({"north": link(max_parts=2)}, service) == []
+    told = "reply: takes 2 SMS with its longest values; the link's max_parts allows 1"
+    assert at({"north": link(max_parts=1)}, service) == [told]
+    assert at({"north": link(max_parts=1)}, SERVICE, Answers(empty="x" * 161)) == [
+        "answers.empty: the text takes 2 parts; 1 are allowed"
+    ]
+
+
+def test_what_a_link_cannot_carry_is_refused() -> None:
+    told = "reply: no coding that the link takes carries the text; there are default"
+    assert at({"north": link(codings=["default"])}, changed(reply="Ж {code}")) == [told]
+
+
+def test_a_whole_text_counts_as_all_the_sms_that_it_becomes() -> None:
+    service = ready(reply="{code}" + "x" * 200, instructions=["y" * 200], max_replies=3)
+    [only] = reply_segments(service, "ABCD2345", NOON, 7, Outlet(long_messages="payload"))
+    assert (only.sms, only.whole) == (2, True), "the instructions would make four"

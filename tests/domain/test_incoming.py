@@ -4,11 +4,12 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from smsgw.domain.incoming import body_of, other_tlvs, payload_of, read, text_of
+from smsgw.domain.incoming import body_of, other_tlvs, payload_of, read, text_of, text_of_parts
 from smsgw.settings import LinkSettings
 from smsgw.smpp import tlvs
 from smsgw.smpp.pdus import DataSm, DeliverSm
-from smsgw.text.segments import UDHI
+from smsgw.text import gsm7
+from smsgw.text.segments import UDHI, Part, part_again
 
 LINK = LinkSettings(host="smsc.example", port=2775, system_id="us", password_file="x")
 WITH_ID = msgspec.structs.replace(LINK, message_id_tlv=0x1401)
@@ -179,7 +180,9 @@ def test_whatever_makes_another_message_makes_another_fingerprint() -> None:
         (b"SUN", 4, None),
         (b"SUN", 2, None),
         (b"\xff\xff", 0, None),
-        (b"odd", 8, None),
+        (b"odd", 8, "odd"),
+        (b"\x04\x14\x04\x10\x04", 8, "ДА\ufffd"),
+        (b"\x04", 8, None),
         (b"SUN", 0xF5, None),
     ],
 )
@@ -202,20 +205,67 @@ def test_the_link_says_what_the_default_alphabet_is() -> None:
 tags = st.sampled_from([0x1401, tlvs.MESSAGE_PAYLOAD, *sar(0, 0, 0)])
 
 
+# --- parts that are read together -----------------------------------------------------------------------------------
+
+PACKED = msgspec.structs.replace(LINK, default_alphabet="gsm7_packed")
+
+
+def parts_of(*payloads: bytes) -> list[Part]:
+    return [part_again(payload, UDHI, len(payloads), number) for number, payload in enumerate(payloads, 1)]
+
+
+def header(number: int, *elements: int) -> bytes:
+    return bytes((5 + len(elements), 0, 3, 7, 2, number, *elements))
+
+
+def test_a_cut_may_go_through_a_character() -> None:
+    emoji = "😀".encode("utf-16-be")
+    assert text_of_parts(parts_of(header(1) + emoji[:2], header(2) + emoji[2:]), 8, LINK) == "😀"
+
+
+def test_each_part_is_read_by_the_tables_that_it_names() -> None:
+    turkish, plain = header(1, 0x24, 1, 1) + b"\x1bS", header(2) + b"\x1be"
+    assert text_of_parts(parts_of(turkish, plain), 0, LINK) == "Ş€"
+    both = parts_of(header(1, 0x25, 1, 1) + b"\x1b", header(2, 0x25, 1, 1) + b"e\x40")
+    assert text_of_parts(both, 0, LINK) == "€İ", "of equal tables the bytes are joined first"
+
+
+def test_packed_septets_begin_anew_with_each_part() -> None:
+    packed = [header(1) + gsm7.pack(b"half a ", 6), header(2, 0x24, 1, 1) + gsm7.pack(b"me\x1bsage", 9)]
+    assert text_of_parts(parts_of(*packed), 0, PACKED) == "half a meşage"
+    assert body_of(packed[0], UDHI, 0xF1, PACKED) == "half a "
+    octets = parts_of(header(1) + b"\x00", header(2) + b"S")
+    assert text_of_parts(octets, 8, PACKED) == "S"
+
+
+def test_one_part_that_is_no_text_makes_the_whole_none() -> None:
+    assert text_of_parts(parts_of(header(1) + b"\xff", header(2, 0x24, 1, 1) + b"hi"), 0, LINK) is None
+
+
+ALPHABETS = ["gsm7", "gsm7_packed", "latin1", "ascii", "utf8"]
+
+
 @given(
     st.binary(max_size=60),
     st.dictionaries(tags, st.binary(max_size=20)),
     st.integers(0, 255),
     st.integers(0, 255),
-    st.sampled_from([DeliverSm, DataSm]),
+    st.sampled_from([(kind, alphabet) for kind in (DeliverSm, DataSm) for alphabet in ALPHABETS]),
 )
 def test_no_content_is_an_error(
-    message: bytes, given: dict[int, bytes], esm_class: int, data_coding: int, kind: type
+    message: bytes, given: dict[int, bytes], esm_class: int, data_coding: int, way: tuple[type, str]
 ) -> None:
+    kind, alphabet = way
     pdu: DeliverSm | DataSm = deliver(message, tlvs=given, esm_class=esm_class, data_coding=data_coding)
     if kind is DataSm:
         pdu = DataSm(tlvs=given, esm_class=esm_class, data_coding=data_coding)
     told = read(pdu, "north", WITH_ID)
     assert (told.part is None) == (told.part_key is None)
     other_tlvs(pdu)
-    body_of(told.payload, esm_class, data_coding, LINK)
+    link = msgspec.structs.replace(LINK, default_alphabet=alphabet)
+    text = body_of(told.payload, esm_class, data_coding, link)
+    assert text is None or text.encode().decode() == text
+    if told.part is not None:
+        again = part_again(told.payload, esm_class, told.part.total, told.part.number)
+        joined = text_of_parts([told.part, again], data_coding, link)
+        assert joined is None or joined.encode().decode() == joined

@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 
-from smsgw.domain.messages import NEXT, Event, Status, follow, may_retry
-from smsgw.smpp import status
+from smsgw.domain.messages import NEXT, Event, Status, follow
 
 MOVES = {
     (Status.QUEUED, Event.ACCEPT): Status.ACCEPTED,
@@ -42,15 +41,3 @@ def test_no_walk_goes_back(walk: tuple[Event, ...]) -> None:
         after = follow(state, event)
         assert ORDER.index(after) >= ORDER.index(state)
         state = after
-
-
-@pytest.mark.parametrize(
-    "refusal", [status.ESME_RSYSERR, status.ESME_RMSGQFUL, status.ESME_RTHROTTLED, status.ESME_RX_T_APPN]
-)
-def test_a_refusal_that_says_later_may_be_tried_again(refusal: int) -> None:
-    assert may_retry(refusal)
-
-
-@pytest.mark.parametrize("refusal", [0, status.ESME_RINVDSTADR, status.ESME_RSUBMITFAIL, status.ESME_RX_P_APPN, 0x400])
-def test_any_other_is_final(refusal: int) -> None:
-    assert not may_retry(refusal)

@@ -136,7 +136,7 @@ async def test_a_merchant_s_server_repeats_by_its_own_key_only(engine: Engine) -
 
 
 def keyed(code: str, key: str = "k", fingerprint: str = "f", caller: str = "key_1") -> Visit:
-    idempotency = Idempotency(caller=caller, key=key, fingerprints=[fingerprint])
+    idempotency = Idempotency(caller=caller, key=key, request=fingerprint.encode())
     return visit(code, channel="api", idempotency=idempotency)
 
 

@@ -132,7 +132,7 @@ async def test_a_data_sm_buys_as_a_deliver_sm_does(sqlite: Engine) -> None:
         ({"text": " \n"}, "empty", "Empty!"),
         ({"text": b"\xff\xff"}, "unreadable", "Can't read."),
         ({"text": b"SUN", "data_coding": 4}, "unreadable", "Can't read."),
-        ({"text": b"odd", "data_coding": 8}, "unreadable", "Can't read."),
+        ({"text": b"\x04", "data_coding": 8}, "unreadable", "Can't read."),
     ],
 )
 async def test_what_buys_nothing_is_recorded_and_answered_by_the_rule(

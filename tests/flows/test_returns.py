@@ -23,7 +23,7 @@ def part(text: str) -> bytes:
 
 async def secret(one: World, kid: str) -> bytes:
     async with one.database.read() as reader:
-        [row] = [row for row in await service_keys.live(reader, "return") if row.id == kid]
+        [row] = [row for row in await service_keys.live(reader, "return", 0) if row.id == kid]
     return one.ports.vault.open(row.sealed, row.id, row.key_id)
 
 

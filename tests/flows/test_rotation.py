@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from smsgw.errors import SmsgwError, StartError
-from smsgw.flows import rotation as module
+from smsgw.errors import IdempotencyMismatch, SmsgwError, StartError
+from smsgw.flows import idempotency, rotation as module
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.rotation import Rotation
 from smsgw.flows.upkeep import Upkeep
-from smsgw.flows.visits import Visit
+from smsgw.flows.visits import Redemption, Visit
 from smsgw.kit.lock import only_one
 from smsgw.kit.vault import Key, Vault, read_keys
 from smsgw.settings import Guessing
@@ -188,3 +189,53 @@ async def test_a_daemon_keeps_its_keys_when_the_file_cannot_be_read(sqlite: Engi
             spoil()
             await upkeep.round(lambda: None)
             assert one.ports.vault.key_ids == ["k1"]
+
+
+async def test_a_request_is_repeated_after_a_rotation_and_another_one_is_still_refused(
+    engine: Engine, file: Path
+) -> None:
+    async with world(engine, services=FREE) as one, living(one, file):
+        await one.sms()
+        [code] = await one.codes()
+        first = await asked(one, code, "a request")
+        await rotation(one, file).run("tests")
+        one.ports.vault.replace(read_keys(file))
+        assert one.ports.vault.key_ids == ["k2"]
+        assert await asked(one, code, "a request") == first, "the same answer, and nothing is used twice"
+        assert await one.rows("codes", "used") == [(1,)]
+        with pytest.raises(IdempotencyMismatch):
+            await asked(one, code, "another request")
+
+
+async def test_of_a_request_with_a_code_no_hash_is_in_the_database_that_could_be_tried(
+    engine: Engine, file: Path
+) -> None:
+    async with world(engine, services=FREE) as one:
+        await one.sms()
+        [code] = await one.codes()
+        await asked(one, code, code)
+        [row] = await select(engine, "select request from idempotency")
+        stored, plain = bytes(row["request"]), sha256(code.encode()).digest()
+        assert plain not in stored
+        assert one.ports.vault.open(stored, "sun/live\x1fkey", "k1") == plain
+
+
+async def test_more_requests_than_a_page(sqlite: Engine, file: Path) -> None:
+    async with world(sqlite, services=FREE) as one, living(one, file):
+        async with one.database.write() as transaction:
+            for number in range(450):
+                asked_for = idempotency.asked("sun", test=False, key=f"{number}", request="a request")
+                await idempotency.claim(one.ports, transaction, asked_for, "answer")
+        await rotation(one, file).run("tests")
+        assert await keys_in(one, "idempotency") == {"k2"}
+
+
+async def asked(one: World, code: str, request: str) -> Redemption:
+    """Use a code as a merchant's server does."""
+    verifier = Verifier(one.ports, one.catalog, Guessing())
+    again = idempotency.asked("sun", test=False, key="key", request=request)
+    visit = Visit(service="sun", typed=code, visitor="192.0.2.1", channel="api", idempotency=again)
+    try:
+        return await verifier.redeem(visit, 60)
+    finally:
+        await verifier.close()

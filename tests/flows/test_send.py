@@ -20,6 +20,7 @@ from smsgw.store.mts import Settled
 from tests.flows.logged import entries, logged
 from tests.flows.world import LINK, SECOND, SUN, World, changed, texts, world
 from tests.servers.engines import Engine
+from tests.store.look import change
 
 AWAY = StoreUnavailable("the disk is full")
 
@@ -67,10 +68,10 @@ class Box:
 
 
 async def buy(one: World, *texts: str) -> list[Outgoing]:
-    """Buy codes; return their answers."""
+    """Buy codes, each text with a phone of its own; return their answers."""
     before = len(one.sent)
-    for text in texts or ("SUN",):
-        await one.sms(text)
+    for number, text in enumerate(texts or ("SUN",), before):
+        await one.sms(text, source_addr=str(359_880_000_000 + number))
     return one.sent[before:]
 
 
@@ -361,6 +362,177 @@ async def test_a_pause_is_kept_over_a_restart(engine: Engine) -> None:
         assert outbox.take() is not None
 
 
+async def test_what_follows_a_refused_message_to_the_same_phone_waits_for_it(sqlite: Engine) -> None:
+    """A window of ten, of which the third is refused: nothing overtakes it on its way to the same phone."""
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            for number in range(10):
+                await one.sms(f"SUN {number}")
+            outbox.offer(one.sent)
+            arrived: list[str] = []
+            refused = False
+            while len(arrived) < 10:
+                for message in box.take_all():
+                    if message.row.id == one.sent[2].row.id and not refused:
+                        refused = True
+                        outbox.refused(message, status.ESME_RTHROTTLED)
+                        assert box.take_all() == []
+                        one.clock.advance(SECOND)
+                    else:
+                        outbox.accepted(message, "7")
+                        arrived.append(message.row.id)
+            assert arrived == names(one.sent)
+
+
+async def test_the_order_is_kept_over_a_restart(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            for number in range(3):
+                await one.sms(f"SUN {number}")
+            outbox.offer(one.sent)
+            [first] = box.take_all()
+            outbox.refused(first, status.ESME_RTHROTTLED)
+        clock, sent = one.clock, one.sent
+    async with world(engine, clock=clock, seed=2) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            assert box.take_all() == []
+            clock.advance(SECOND)
+            for expected in sent:
+                [message] = box.take_all()
+                assert message.row.id == expected.row.id
+                outbox.accepted(message, "7")
+
+
+async def test_a_link_s_own_statuses_say_what_its_answers_mean(sqlite: Engine) -> None:
+    own = {"0x440": "again 30s", "0x441": "sent", "0x442": "unknown", "ESME_RSYSERR": "refuse"}
+    async with world(sqlite) as one:
+        box = Box(one, status=own)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2", "SUN 3", "SUN 4"))
+            later, sent, unknown, refused = box.take_all()
+            outbox.refused(later, 0x440)
+            outbox.refused(sent, 0x441, "77")
+            outbox.refused(unknown, 0x442)
+            outbox.refused(refused, status.ESME_RSYSERR)
+            assert names(box.take_all()) == [unknown.row.id], "as if there had been no answer"
+            assert outbox.wait_ms() == 30 * SECOND
+        now_ms = one.clock.now_ms()
+        assert await told(one) == [
+            ("queued", 0x440, None, None, 1),
+            ("accepted", 0x441, "77", now_ms, 1),
+            ("queued", None, None, None, 1),
+            ("refused", status.ESME_RSYSERR, None, now_ms, 1),
+        ]
+
+
+async def test_a_nack_that_says_ok_is_no_acceptance(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            outbox.refused(box.take_all()[0], 0)
+        assert [row[0] for row in await told(one)] == ["refused"]
+
+
+async def test_a_late_answer_saves_the_second_sending(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            [message] = box.take_all()
+            outbox.unanswered(message)
+            [again] = box.take_all()
+            outbox.unanswered(again)
+            outbox.late(message, "7")
+            outbox.late(again, "8")
+            one.clock.advance(60 * SECOND)
+            assert box.take_all() == []
+            await outbox.close()
+            assert (outbox._held, outbox._arrived, outbox._out) == ({}, set(), set())
+        assert await told(one) == [("accepted", 0, "7", one.clock.now_ms() - 60 * SECOND, 1)], "its first try"
+
+
+async def test_a_late_answer_to_what_is_on_its_way_again_changes_nothing(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            [message] = box.take_all()
+            outbox.unanswered(message)
+            [again] = box.take_all()
+            outbox.late(message, "7")
+            outbox.accepted(again, "8")
+            outbox.late(message, "9")
+        assert [row[2] for row in await told(one)] == ["8"]
+
+
+# --- prompts and replies --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def urgent(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Let these messages be prompts."""
+    chosen: set[str] = set()
+    monkeypatch.setattr(send, "_lane", lambda row: int(row.id in chosen))
+    return chosen
+
+
+async def test_a_prompt_does_not_wait_behind_a_bulk_of_replies(sqlite: Engine, urgent: set[str]) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            messages = await buy(one, *(f"SUN {number}" for number in range(20)))
+            urgent.add(messages[19].row.id)
+            outbox.offer(messages)
+            taken = box.take_all()
+            assert names(taken) == names([messages[19], *messages[:19]])
+
+
+async def test_a_prompt_in_the_store_does_not_wait_behind_a_bulk_either(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_CAPACITY", 3)
+    monkeypatch.setattr(send, "_PAGE", 2)
+    async with world(engine) as one:
+        messages = await buy(one, *(f"SUN {number}" for number in range(8)))
+        await change(engine, f"update mts set priority = 1 where id = '{messages[7].row.id}'")
+        box = Box(one)
+        async with box.running():
+            async with asyncio.timeout(10):
+                while len(box.outbox._held) < 4:
+                    box.woken.clear()
+                    await box.woken.wait()
+            assert names(box.take_all()) == names([messages[7], *messages[:3]])
+
+
+async def test_a_flood_of_prompts_leaves_the_replies_every_tenth_place(sqlite: Engine, urgent: set[str]) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            messages = await buy(one, *(f"SUN {number}" for number in range(22)))
+            urgent.update(names(messages[2:]))
+            outbox.offer(messages)
+            taken = names(box.take_all())
+            assert [taken.index(name) for name in names(messages[:2])] == [9, 19]
+
+
+async def test_prompts_have_room_of_their_own(
+    sqlite: Engine, urgent: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_CAPACITY", 2)
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            messages = await buy(one, "SUN 1", "SUN 2", "SUN 3", "SUN 4")
+            urgent.add(messages[3].row.id)
+            outbox.offer(messages)
+            assert outbox._more.is_set(), "the third reply waits in the store"
+            assert names(box.take_all()) == names([messages[3], *messages[:2]])
+
+
 # --- a crash --------------------------------------------------------------------------------------------------------
 
 
@@ -431,7 +603,7 @@ async def test_one_poisoned_result_does_not_take_the_others_along(engine: Engine
                 [entry] = await entries(stream, "mt.result_not_recorded")
         assert [row[:2] for row in await told(one)] == [("accepted", 0), ("refused", None), ("accepted", 0)]
         assert entry["mt"] == second.row.id
-        assert outbox._held == set()
+        assert outbox._held == {}
 
 
 async def test_a_result_that_can_never_be_recorded_takes_no_room_and_is_not_sent_over_and_over(
@@ -455,7 +627,7 @@ async def test_a_result_that_can_never_be_recorded_takes_no_room_and_is_not_sent
                 outbox.accepted(message, "7")
             while outbox._recorder is not None:  # noqa: ASYNC110 - nobody is told
                 await asyncio.sleep(0)
-            assert outbox._held == set()
+            assert outbox._held == {}
             outbox.offer(messages[1:3])
             outbox.look_again()
             await box.read_back()

@@ -9,16 +9,15 @@ from typing import Final
 import pytest
 from standardwebhooks import Webhook
 
-from smsgw.errors import StoreUnavailable
-from smsgw.flows import replay as again, secrets
+from smsgw.errors import SmsgwError, StoreUnavailable
+from smsgw.flows import endpoints, replay as again, secrets
+from smsgw.flows.bygones import DAY_MS, REST_MS, Bygones
 from smsgw.flows.ports import Letter, Posted
-from smsgw.flows.returns import new_key
 from smsgw.flows.webhooks import POLL_MS
 from smsgw.hooks.signature import headers
 from smsgw.kit.clock import ManualClock
 from smsgw.kit.vault import Key
 from smsgw.settings import Webhooks as WebhookSettings
-from smsgw.store import service_keys
 from smsgw.store.events import Choice
 from tests.flows.logged import entries, logged
 from tests.flows.merchant import BUSY, HOOKED, TAKEN, URL, Merchant, Shop, shop, turn
@@ -28,6 +27,7 @@ from tests.store.look import change, select
 
 POLL_S: Final = POLL_MS / 1000
 MINUTE: Final = 60
+GONE: Final = Posted(http_status=410, error="HTTP status 410")
 HOUR: Final = 3_600
 SCHEDULE: Final = (0, 5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
 
@@ -128,24 +128,49 @@ async def test_a_merchant_s_library_knows_that_it_is_ours_also_while_secrets_cha
     async with shop(engine) as one:
         await one.sms()
         await one.work()
-        async with one.database.write() as transaction:
-            now_ms = one.clock.now_ms()
-            await service_keys.insert(transaction, [new_key(one.ports, "sun", "webhook", now_ms, now_ms)])
+        made, beside = await secrets.add(one.ports, "sun", 60 * MINUTE * 1000, "command:tester")
+        assert beside == 1
         await one.later(POLL_S)
         await one.sms("SUN again")
         await one.work()
         first, second = one.merchant.letters
-        new, old = await secrets.reveal(one.ports, "sun", "command:tester")
+        told_new, told_old = await secrets.reveal(one.ports, "sun", "command:tester")
+        new, old = told_new.secret, told_old.secret
+        assert (made.secret, told_new.until_ms) == (new, None)
         assert (old.startswith("whsec_"), len(base64.b64decode(old.removeprefix("whsec_")))) == (True, 32)
         assert (len(first.secrets), len(second.secrets)) == (1, 2)
         for letter, secret in [(first, old), (second, old), (second, new)]:
             fresh = changed(letter, timestamp_s=int(time.time()))  # the library looks at the clock
             assert Webhook(secret).verify(letter.body, headers(fresh)) == told(letter)
-        rows = await select(engine, "select actor, action, detail from audit")
-        assert (
-            rows
-            == [{"actor": "command:tester", "action": "webhook_secret.revealed", "detail": '{"service":"sun"}'}] * 2
-        )
+        actions = [action for _, action in await one.rows("audit", "actor", "action")]
+        assert actions == ["webhook_secret.created", *["webhook_secret.revealed"] * 2]
+
+
+async def test_the_old_secret_signs_until_the_overlap_is_over(engine: Engine) -> None:
+    async with shop(engine) as one:
+        await secrets.add(one.ports, "sun", HOUR * 1000, "command:tester")
+        until_ms = one.clock.now_ms() + HOUR * 1000
+        assert [found.until_ms for found in await secrets.reveal(one.ports, "sun", "t")] == [None, until_ms]
+        for seconds, signing in ((HOUR - POLL_S, 2), (2 * POLL_S, 1)):
+            await one.later(seconds)
+            await one.sms(f"SUN {seconds}")
+            await one.work()
+            assert len(one.merchant.letters[-1].secrets) == signing
+
+
+async def test_older_secrets_are_revoked_at_once_and_never_the_last(engine: Engine) -> None:
+    async with shop(engine) as one:
+        [_, _, (newest, beside)] = [await secrets.add(one.ports, "sun", DAY_MS, "command:tester") for _ in range(3)]
+        assert beside == 3
+        with pytest.raises(SmsgwError, match="revoke the older"):
+            await secrets.add(one.ports, "sun", DAY_MS, "command:tester")
+        assert await secrets.revoke_older(one.ports, "sun", "command:tester") == 3
+        assert await secrets.revoke_older(one.ports, "sun", "command:tester") == 0
+        assert [found.secret for found in await secrets.reveal(one.ports, "sun", "t")] == [newest.secret]
+        await one.later(POLL_S)
+        await one.sms()
+        await one.work()
+        assert len(one.merchant.letters[0].secrets) == 1
 
 
 async def test_each_service_has_one_secret_and_keeps_it(engine: Engine) -> None:
@@ -213,15 +238,80 @@ async def test_a_success_ends_it(engine: Engine) -> None:
         assert len(one.merchant.letters) == 2
 
 
-async def test_who_is_gone_is_not_asked_again(engine: Engine) -> None:
+async def test_to_an_address_that_is_gone_nothing_is_posted_until_somebody_says_so(engine: Engine) -> None:
     with logged() as stream:
         async with shop(engine) as one:
-            one.merchant.answer = lambda _: Posted(http_status=410, error="HTTP status 410")
+            one.merchant.answer = lambda _: GONE
             await one.sms()
             await one.work()
-            assert await one.deliveries() == [("code.issued", "given_up", 1)]
-            [line] = await entries(stream, "webhook.given_up")
-            assert (line["http_status"], line["level"], line["service"]) == (410, "error", "sun")
+            await one.sms("SUN more")
+            for _ in range(3):
+                await one.later(24 * HOUR)
+            assert len(one.merchant.letters) == 1
+            assert await one.rows("events", "status", "tries", "http_status", "node") == [
+                ("pending", 0, 410, None),
+                ("pending", 0, None, None),
+            ]
+            [line] = await entries(stream, "webhook.endpoint_gone")
+            assert (line["level"], line["service"]) == ("error", "sun")
+            one.merchant.answer = lambda _: TAKEN
+            done = await endpoints.enable(one.ports, "sun", "command:tester")
+            assert (done.was_gone, done.waiting) == (True, 2)
+            await one.later(POLL_S)
+            assert [status for _, status, _ in await one.deliveries()] == ["delivered"] * 2
+            assert await one.rows("audit", "actor", "action", "subject") == [
+                ("command:tester", "webhooks.enabled", "sun")
+            ]
+            assert not (await endpoints.enable(one.ports, "sun", "command:tester")).was_gone
+
+
+async def test_an_address_that_is_gone_stays_so_in_the_daemon_s_next_life_and_another_one_is_posted_to(
+    engine: Engine,
+) -> None:
+    async with shop(engine) as one:
+        one.merchant.answer = lambda _: GONE
+        await one.sms()
+        await one.work()
+    with logged() as stream:
+        async with shop(engine, seed=2) as one:
+            await one.later(HOUR)
+            assert one.merchant.letters == []
+            assert len(await entries(stream, "webhook.endpoint_gone")) == 1, "it is told again at each start"
+    async with shop(engine, seed=3, services={"sun": changed(HOOKED, webhook_url="https://new.example/")}) as one:
+        await one.later(HOUR)
+        assert [letter.url for letter in one.merchant.letters] == ["https://new.example/"]
+    async with shop(engine, seed=4) as one:
+        await one.sms("SUN back")
+        await one.work()
+        assert len(one.merchant.letters) == 1, "the setting has changed meanwhile"
+
+
+async def test_who_is_gone_is_in_nobody_s_way(sqlite: Engine) -> None:
+    services = {"sun": HOOKED, "moon": changed(HOOKED, keywords=["MOON"], webhook_url="https://moon.example/")}
+    async with shop(sqlite, services=services) as one:
+        one.merchant.answer = lambda letter: GONE if letter.url == URL else TAKEN
+        await one.sms()
+        await one.work()
+        await one.sms("MOON")
+        await one.work()
+        assert [letter.url for letter in one.merchant.letters] == [URL, "https://moon.example/"]
+
+
+async def test_what_waits_for_an_address_that_is_gone_is_forgotten_when_it_is_old(engine: Engine) -> None:
+    with logged() as stream:
+        async with shop(engine) as one:
+            one.merchant.answer = lambda _: GONE
+            await one.sms()
+            await one.work()
+            old = Bygones(one.ports, 90)
+            one.clock.advance(90 * DAY_MS)
+            await old.sweep()
+            assert len(await one.deliveries()) == 1, "not a moment too early"
+            one.clock.advance(REST_MS)
+            await old.sweep()
+            assert await one.deliveries() == []
+            [line] = await entries(stream, "webhook.forgotten_undelivered")
+            assert (line["service"], line["events"]) == ("sun", 1)
 
 
 async def test_a_mistake_of_ours_is_a_failure_like_others(sqlite: Engine) -> None:

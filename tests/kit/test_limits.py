@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given, strategies as st
 
-from smsgw.kit.limits import Backoff, TokenBucket
+from smsgw.kit.limits import Backoff, Throttle, TokenBucket
 
 
 def test_a_burst_is_allowed_at_once_and_the_rate_afterwards() -> None:
@@ -90,3 +90,100 @@ def test_no_pause_is_negative_or_above_the_ceiling(
 ) -> None:
     backoff = Backoff(first_ms, ceiling_ms, factor, jitter, random=random.Random(seed).random)
     assert all(0 <= backoff.next() <= ceiling_ms for _ in range(400))
+
+
+# --- a rate that gives way ------------------------------------------------------------------------------------------
+
+
+def sent(throttle: Throttle, from_ms: int, to_ms: int) -> int:
+    """Send as fast as is allowed; return how many went out."""
+    now_ms, count = from_ms, 0
+    while now_ms < to_ms:
+        if pause_ms := throttle.wait_ms(now_ms):
+            now_ms += pause_ms
+        else:
+            throttle.spend(1, now_ms)
+            count += 1
+            now_ms += 1  # nobody sends more than a thousand a second here
+    return count
+
+
+def test_a_set_rate_is_kept() -> None:
+    assert 500 <= sent(Throttle(50), 0, 10_000) <= 506
+
+
+def test_what_counts_more_waits_longer() -> None:
+    throttle = Throttle(10)
+    throttle.spend(5, 0)
+    assert throttle.wait_ms(0) == 500
+
+
+def test_too_much_halves_the_rate_once_for_all_that_is_on_its_way() -> None:
+    throttle = Throttle(50)
+    assert throttle.slow_down(5_000)
+    assert not throttle.slow_down(5_000)
+    assert not throttle.slow_down(5_999)
+    assert throttle.per_s == 25
+    assert throttle.slow_down(6_000)
+    assert throttle.per_s == 12.5
+
+
+def test_nothing_more_goes_out_at_once_after_it() -> None:
+    throttle = Throttle(50)
+    throttle.slow_down(0)
+    assert throttle.wait_ms(0) == 40
+
+
+def test_the_rate_comes_back_by_equal_steps_up_to_what_is_set() -> None:
+    throttle = Throttle(60)
+    throttle.slow_down(0)
+    rates = []
+    for second in range(1, 34):
+        throttle.wait_ms(second * 1_000)
+        rates.append(throttle.per_s)
+    assert rates[:3] == [32, 34, 36]
+    assert rates[13:16] == [58, 60, 60]
+
+
+def test_small_steps_lose_nothing_of_what_has_flowed_in() -> None:
+    throttle = Throttle(60)
+    for second in range(7):
+        throttle.slow_down(second * 1_000)
+    assert throttle.per_s == 1
+    assert 2 <= sent(throttle, 6_000, 8_000) <= 5
+
+
+def test_a_step_back_up_does_not_make_the_next_complaint_unheard() -> None:
+    throttle = Throttle(64)
+    throttle.slow_down(0)
+    for second in range(1, 20):
+        throttle.wait_ms(second * 1_100 - 1)
+        throttle.slow_down(second * 1_100)
+    assert throttle.per_s < 5
+
+
+def test_minutes_of_complaints_leave_one_try_a_second() -> None:
+    throttle = Throttle(200)
+    for second in range(600):
+        throttle.slow_down(second * 1_000)
+    assert throttle.per_s == 1
+    assert Throttle(0.5).slow_down(0) is False, "what is slower already stays as it is"
+
+
+def test_without_a_set_rate_what_was_sent_is_halved_and_at_last_there_is_no_limit_again() -> None:
+    throttle = Throttle(0)
+    assert throttle.wait_ms(0) == 0
+    for now_ms in range(0, 3_000, 10):
+        throttle.spend(1, now_ms)
+    assert throttle.slow_down(3_000)
+    assert throttle.per_s == 50
+    assert sent(throttle, 3_000, 4_000) == pytest.approx(50, abs=6)
+    throttle.wait_ms(60_000)
+    assert throttle.per_s == 0
+    assert throttle.wait_ms(60_000) == 0
+
+
+def test_a_link_that_has_sent_nothing_can_be_slowed_down() -> None:
+    throttle = Throttle(0)
+    throttle.slow_down(0)
+    assert throttle.per_s == 1

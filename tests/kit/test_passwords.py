@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from smsgw.errors import SettingsError
-from smsgw.kit.passwords import problems, read_passwords
+from smsgw.kit.passwords import Passwords, Secret, problems, read_passwords
 from smsgw.kit.systemd import Systemd
 from smsgw.settings import Configuration, LinkSettings, Settings
 
@@ -33,6 +33,10 @@ def configuration(folder: Path, **password_files: str) -> Configuration:
     return Configuration(file=folder / "smsgw.toml", state_dir=folder, main=Settings(), links=links, services={})
 
 
+def revealed(one: Configuration, systemd: Systemd) -> dict[str, str]:
+    return {name: passwords.bind.reveal() for name, passwords in read_passwords(one, systemd).items()}
+
+
 def found(folder: Path, systemd: Systemd = NOBODY, **password_files: str) -> list[str]:
     """What is wrong, with the folder's name left out."""
     told = problems(configuration(folder, **password_files), systemd)
@@ -43,7 +47,7 @@ def found(folder: Path, systemd: Systemd = NOBODY, **password_files: str) -> lis
 def test_a_password_is_what_stands_in_its_file(tmp_path: Path, file: Path, octets: bytes) -> None:
     write(file, octets)
     one = configuration(tmp_path, north=file.name)
-    assert read_passwords(one, NOBODY) == {"north": octets.strip().decode()}
+    assert revealed(one, NOBODY) == {"north": octets.strip().decode()}
     assert problems(one, NOBODY) == []
 
 
@@ -100,5 +104,31 @@ def test_a_credential_of_the_service_manager_goes_before_the_file(tmp_path: Path
     credentials.mkdir()
     write(credentials / "north.password", b"better")
     systemd = Systemd({"CREDENTIALS_DIRECTORY": str(credentials)})
-    assert read_passwords(configuration(tmp_path, north=file.name), systemd) == {"north": "better"}
-    assert read_passwords(configuration(tmp_path, north=f"./{file.name}"), systemd) == {"north": "secret"}
+    assert revealed(configuration(tmp_path, north=file.name), systemd) == {"north": "better"}
+    assert revealed(configuration(tmp_path, north=f"./{file.name}"), systemd) == {"north": "secret"}
+
+
+def test_the_smsc_s_own_password_is_looked_at_as_well(tmp_path: Path, file: Path) -> None:
+    write(tmp_path / "links" / "smsc.password", b"9 letters")
+    given = LinkSettings(
+        listen="127.0.0.1:1",
+        system_id="us",
+        password_file=file.name,
+        outbind_system_id="smsc",
+        outbind_password_file="smsc.password",
+    )
+    one = configuration(tmp_path)
+    one.links["north"] = given
+    [problem] = problems(one, NOBODY)
+    assert problem.split(": ")[1:3] == ["outbind_password_file", str(tmp_path / "links" / "smsc.password")]
+    write(tmp_path / "links" / "smsc.password", b"theirs")
+    outbind = read_passwords(one, NOBODY)["north"].outbind
+    assert outbind is not None
+    assert outbind.matches("theirs")
+
+
+def test_a_secret_is_not_seen_by_accident() -> None:
+    secret = Secret("pa55w0rd")
+    assert "pa55w0rd" not in f"{secret} {secret!r} {[secret]} {Passwords(bind=secret, outbind=secret)}"
+    assert [secret.matches(text) for text in ("pa55w0rd", "pa55w0r", "", "ключ")] == [True, False, False, False]
+    assert secret.reveal() == "pa55w0rd"

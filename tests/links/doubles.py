@@ -9,14 +9,17 @@ from functools import wraps
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
+from smsgw.domain.statuses import Rules
 from smsgw.errors import StoreUnavailable
 from smsgw.flows.drafts import Arrival
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.ports import Ports
 from smsgw.flows.receive import Item, Receiver, SessionEnded, SessionStarted
 from smsgw.kit.ids import IdMaker
-from smsgw.kit.limits import TokenBucket
-from smsgw.links.connection import Connection, Parts
+from smsgw.kit.limits import Throttle
+from smsgw.kit.passwords import Secret
+from smsgw.links.connection import Connection, Factory, Parts
+from smsgw.links.senders import Senders
 from smsgw.settings import LinkSettings
 from smsgw.store.mts import MtRow
 from tests.peers.plain_smsc import PASSWORD, Line, PlainSmsc
@@ -24,6 +27,8 @@ from tests.simulator.virtual_loop import LoopClock, run
 
 if TYPE_CHECKING:
     from smsgw.flows.send import Outbox
+    from smsgw.kit.wire import Wire
+    from smsgw.smpp.events import Event
 
 _NOBODY: Final[Any] = None  # where the part under test never looks
 
@@ -109,8 +114,11 @@ class Waiting:
     def accepted(self, message: Outgoing, message_id: str) -> None:
         self.said.append((message.row.id, message_id))
 
-    def refused(self, message: Outgoing, command_status: int) -> None:
+    def refused(self, message: Outgoing, command_status: int, _: str = "") -> None:
         self.said.append((message.row.id, command_status))
+
+    def late(self, message: Outgoing, message_id: str) -> None:
+        self.said.append((message.row.id, f"late {message_id}"))
 
     def unanswered(self, message: Outgoing) -> None:
         self.said.append((message.row.id, None))
@@ -171,16 +179,19 @@ class Scene:
         self.inbox = Inbox()
         self.waiting = Waiting()
         link = settings(smsc.port, **changed)
+        world = ports()
+        outbox = cast("Outbox", self.waiting)
+        self.throttle = Throttle(link.rate_per_s)
+        self.senders = Senders("one", outbox, self.throttle, Rules(link.status), world.clock.monotonic_ms)
         parts = Parts(
-            ports=ports(),
-            link="one",
-            settings=link,
-            receiver=cast("Receiver", self.inbox),
-            outbox=cast("Outbox", self.waiting),
-            bucket=TokenBucket(link.rate_per_s, 1) if link.rate_per_s else None,
+            ports=world, link="one", settings=link, receiver=cast("Receiver", self.inbox), senders=self.senders
         )
         self.connection = Connection(parts, kind)
-        self.life = asyncio.ensure_future(self.connection.run(PASSWORD))
+        self.life = asyncio.ensure_future(self.connection.run(Secret(PASSWORD), None, self._connect))
+
+    async def _connect(self, factory: "Factory") -> "Wire[Event]":
+        _, wire = await asyncio.get_running_loop().create_connection(factory, "127.0.0.1", self.smsc.port)
+        return wire
 
     async def bound(self) -> Self:
         """Wait for the bind, as both sides see it."""

@@ -30,7 +30,7 @@ async def prove(one: Scene) -> None:
     await asyncio.sleep(0.1)  # virtual: what is to be written is
     said = len(one.waiting.said)
     one.waiting.put(1)
-    one.connection.pump()
+    one.senders.pump()
     await one.until(lambda: len(one.waiting.said) > said)
 
 
@@ -238,7 +238,7 @@ async def test_what_is_not_proven_takes_no_memory_for_ever() -> None:
         for _ in range(30):
             mos = await arrive(one, 1000)
             await one.smsc.until(lambda mos=mos: all(mo.acknowledged for mo in mos))  # type: ignore[misc]  # a default
-        assert len(one.connection._answered) <= 10_000
+        assert len(one.connection._arrivals._answered) <= 10_000
         last = one.inbox.arrivals[-1].id
         await prove(one)
         assert (await one.end()).proven == last
@@ -264,7 +264,7 @@ async def test_the_window_is_never_exceeded() -> None:
         one.smsc.answer = hold
         await one.bound()
         one.waiting.put(10)
-        one.connection.pump()
+        one.senders.pump()
         for answered in range(10):
             await one.smsc.until(lambda left=10 - answered: len(unanswered) == min(3, left))  # type: ignore[misc]  # as above
             await asyncio.sleep(1)  # there is time enough for a fourth
@@ -286,7 +286,7 @@ async def test_the_rate_is_kept() -> None:
 
         one.smsc.answer = note
         one.waiting.put(31)
-        one.connection.pump()
+        one.senders.pump()
         await one.until(lambda: len(one.waiting.said) == 31)
         assert 2.9 <= times[-1] - times[0] <= 3.2
         assert min(later - earlier for earlier, later in zip(times, times[10:], strict=False)) > 0.9
@@ -303,7 +303,7 @@ async def test_each_message_is_reported_as_the_smsc_answers_it() -> None:
 
         one.smsc.answer = answer
         one.waiting.put(3)
-        one.connection.pump()
+        one.senders.pump()
         await one.until(lambda: len(one.waiting.said) == 3)
         assert one.waiting.said == [("mt_0", "1"), ("mt_1", octets.THROTTLED), ("mt_2", None)]
 
@@ -314,7 +314,7 @@ async def test_what_a_lost_connection_leaves_unanswered_is_reported() -> None:
         one.smsc.answer = lambda line, pdu: None if pdu.command == octets.SUBMIT_SM else correct(line, pdu)
         await one.bound()
         one.waiting.put(2)
-        one.connection.pump()
+        one.senders.pump()
         await one.smsc.until(lambda: len(one.line.heard_of(octets.SUBMIT_SM)) == 2)
         await one.end()
         assert one.waiting.said == [("mt_0", None), ("mt_1", None)]
@@ -325,7 +325,7 @@ async def test_a_receiver_sends_nothing() -> None:
     async with scene("receiver") as one:
         await one.bound()
         one.waiting.put(1)
-        one.connection.pump()
+        one.senders.pump()
         await asyncio.sleep(1)
         assert one.line.heard_of(octets.SUBMIT_SM) == []
         assert len(one.inbox.began) == 1
@@ -390,14 +390,14 @@ async def test_a_stop_waits_for_what_is_in_flight_and_then_unbinds() -> None:
         one.inbox.stores = False
         [before] = await arrive(one, 1)
         one.waiting.put(1)
-        one.connection.pump()
+        one.senders.pump()
         await one.smsc.until(lambda: one.line.heard_of(octets.SUBMIT_SM))
         stopping = asyncio.ensure_future(one.connection.stop())
 
         after = one.smsc.put("359888654321")
         await one.smsc.until(lambda: after.answers == [octets.TRY_AGAIN])
         one.waiting.put(1)
-        one.connection.pump()
+        one.senders.pump()
         one.inbox.store(one.inbox.arrivals[0])
         await one.smsc.until(lambda: before.acknowledged)
         assert one.line.heard_of(octets.UNBIND) == []

@@ -10,6 +10,7 @@ import pytest
 
 from smsgw.errors import StoreBroken
 from smsgw.flows.receive import Receiver, SessionEnded, SessionStarted
+from smsgw.kit.passwords import Passwords, Secret
 from smsgw.links.link import Link
 from tests.links.doubles import Inbox, outgoing, ports, settings, virtual
 from tests.peers import octets
@@ -23,10 +24,10 @@ class Kept:
         self.smsc = smsc
         self.inbox = Inbox()
         link_settings = settings(smsc.port, **changed)
-        self.link = Link(ports(), "one", link_settings, PASSWORD, cast("Receiver", self.inbox))
-        kinds = {"transceiver": ["transceiver"], "separate": ["receiver", "transmitter"]}[link_settings.bind]
+        passwords = Passwords(bind=Secret(PASSWORD))
+        self.link = Link(ports(), "one", link_settings, passwords, cast("Receiver", self.inbox))
         # not link.start: that reads back what waits in the store as well
-        self.tasks = [asyncio.ensure_future(self.link._keep(kind)) for kind in kinds]
+        self.tasks = [asyncio.ensure_future(self.link._keep(berth)) for berth in self.link._berths]
 
     async def is_bound(self) -> bool:
         """Whether the link says so, a moment later."""

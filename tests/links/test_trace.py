@@ -169,11 +169,11 @@ async def test_it_is_switched_on_and_off_while_the_connection_works() -> None:
         with capture_logs() as lines:
             one.connection.trace(Tracing(None))
             one.waiting.put(1)
-            one.connection.pump()
+            one.senders.pump()
             await one.until(lambda: len(one.waiting.said) == 1)
             one.connection.trace(None)
             one.waiting.put(1)
-            one.connection.pump()
+            one.senders.pump()
             await one.until(lambda: len(one.waiting.said) == 2)
     told = [(line["dir"], line["pdu"]) for line in lines if line["event"] == "link.pdu"]
     assert told == [("out", "submit_sm"), ("in", "submit_sm_resp")]

@@ -131,7 +131,7 @@ async def visitor(of: Shop) -> AsyncIterator[Visitor]:
 async def _keys(one: World) -> dict[str, dict[str, bytes]]:
     found: dict[str, dict[str, bytes]] = {}
     async with one.database.read() as reader:
-        for row in await service_keys.live(reader, "return"):
+        for row in await service_keys.live(reader, "return", 0):
             secret = one.ports.vault.open(row.sealed, row.id, row.key_id)
             found.setdefault(row.service, {})[row.id] = secret
     return found

@@ -18,8 +18,15 @@ from smsgw.smpp.events import (
     Violation,
 )
 from smsgw.smpp.pdus import Pdu
-from smsgw.smpp.session import MOST_OUTPUT_BYTES, PATIENCE_MS, Session, SessionSettings
+from smsgw.smpp.session import LEAVE_MS, MOST_OUTPUT_BYTES, PATIENCE_MS, Session, SessionSettings
 from smsgw.smpp.states import State
+from smsgw.smpp.tlvs import (
+    MESSAGE_PAYLOAD,
+    SAR_MSG_REF_NUM,
+    SAR_SEGMENT_SEQNUM,
+    SAR_TOTAL_SEGMENTS,
+    SC_INTERFACE_VERSION,
+)
 
 Bind = Callable[..., Session]
 Written = Callable[[Session], list[Pdu]]
@@ -412,9 +419,117 @@ def test_the_peer_unbinds_while_messages_are_on_their_way(bind: Bind, written: W
     request = pdus.SubmitSm()
     session.request(request, 7)
     session.take_output()
-    assert session.receive(encode(pdus.Unbind(), 5) + encode(pdus.DeliverSm(), 6), 9) == [Ended(reason="peer_unbound")]
+    assert session.receive(encode(pdus.Unbind(), 5) + encode(pdus.DeliverSm(), 6), 9) == []
+    assert written(session) == [pdus.DeliverSmResp(sequence_number=6, command_status=status.ESME_RX_T_APPN)]
+    assert (session.state, session.free) == (State.LEAVING, 0)
+    response = pdus.SubmitSmResp(sequence_number=2, message_id="a")
+    answered, ended = session.receive(encode(response, 2), 10)
+    assert answered == Answered(request=request, response=response, sent_ms=7)
+    assert ended == Ended(reason="peer_unbound")
     assert written(session) == [pdus.UnbindResp(sequence_number=5)]
-    assert session.connection_lost(9) == [Lost(request=request, sequence_number=2, sent_ms=7, written=True)]
+
+
+def test_the_peer_unbinds_while_we_owe_it_an_answer(bind: Bind, written: Written) -> None:
+    session = bind()
+    [received] = session.receive(encode(pdus.DeliverSm(), 4) + encode(pdus.Unbind(), 5), 9)
+    assert isinstance(received, Received)
+    assert written(session) == []
+    session.respond(received.request, pdus.DeliverSmResp(), 20)
+    assert session.deadline_ms() == 20
+    assert session.tick(20) == [Ended(reason="peer_unbound")]
+    assert written(session) == [pdus.DeliverSmResp(sequence_number=4), pdus.UnbindResp(sequence_number=5)]
+
+
+def test_a_peer_that_unbinds_does_not_wait_for_ever(bind: Bind, written: Written) -> None:
+    session = bind()
+    request = pdus.SubmitSm()
+    session.request(request, 7)
+    session.take_output()
+    session.receive(encode(pdus.Unbind(), 5), 9)
+    assert session.deadline_ms() == 9 + LEAVE_MS
+    assert session.tick(9 + LEAVE_MS) == [Ended(reason="peer_unbound")]
+    assert written(session) == [pdus.UnbindResp(sequence_number=5)]
+    lost = Lost(request=request, sequence_number=2, sent_ms=7, written=True)
+    assert session.connection_lost(9 + LEAVE_MS) == [lost]
+
+
+# More than we can take
+
+
+def test_beyond_the_limit_messages_are_put_off_and_all_else_is_answered(bind: Bind, written: Written) -> None:
+    """Not to read would leave the SMSC's enquire_link without an answer, and it would think us dead."""
+    session = bind(SessionSettings(max_unanswered_in=2, busy_status=status.ESME_RX_T_APPN))
+    flood = b"".join(encode(pdus.DeliverSm(), number) for number in range(1, 5))
+    events = session.receive(flood + encode(pdus.EnquireLink(), 5), 0)
+    assert [event.request.sequence_number for event in events if isinstance(event, Received)] == [1, 2]
+    assert written(session) == [
+        pdus.DeliverSmResp(sequence_number=3, command_status=status.ESME_RX_T_APPN),
+        pdus.DeliverSmResp(sequence_number=4, command_status=status.ESME_RX_T_APPN),
+        pdus.EnquireLinkResp(sequence_number=5),
+    ]
+    assert session.wants_reading
+    assert session.unanswered_in == 2
+
+
+# Versions
+
+
+@pytest.mark.parametrize(
+    ("ours", "told", "spoken"),
+    [
+        (0x34, b"", 0x34),  # says nothing: as it was set
+        (0x34, b"\x34", 0x34),
+        (0x34, b"\x50", 0x34),
+        (0x50, b"\x34", 0x34),
+        (0x50, b"\x50", 0x50),
+        (0x34, b"\x33", 0x33),
+        (0x34, b"\0", 0),
+        (0x34, b"\0\x34", 0x34),  # an integer of odd length
+        (0x33, b"\x34", 0x33),
+    ],
+)
+def test_the_older_version_of_the_two_is_spoken(ours: int, told: bytes, spoken: int) -> None:
+    session = Session(SessionSettings(interface_version=ours), now_ms=0)
+    number = session.request(pdus.BindTransmitter(interface_version=ours), 0)
+    tlvs = {SC_INTERFACE_VERSION: told} if told else {}
+    session.receive(encode(pdus.BindTransmitterResp(tlvs=tlvs), number), 0)
+    assert session.interface_version == spoken
+
+
+@pytest.fixture
+def old(written: Written) -> Session:
+    """A session with an SMSC that turned out to be of version 3.3."""
+    session = Session(SessionSettings(), now_ms=0)
+    number = session.request(pdus.BindTransceiver(), 0)
+    session.receive(encode(pdus.BindTransceiverResp(tlvs={SC_INTERFACE_VERSION: b"\x33"}), number), 0)
+    written(session)
+    return session
+
+
+def test_an_old_smsc_gets_no_optional_parameters(old: Session, written: Written) -> None:
+    number = old.request(pdus.SubmitSm(short_message=b"x", tlvs={0x1400: b"1"}), 0)
+    assert written(old) == [pdus.SubmitSm(sequence_number=number, short_message=b"x")]
+
+
+@pytest.mark.parametrize("tag", [MESSAGE_PAYLOAD, SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM])
+def test_what_means_nothing_without_them_is_not_sent(old: Session, written: Written, tag: int) -> None:
+    with pytest.raises(PduError, match="optional parameters") as caught:
+        old.request(pdus.SubmitSm(tlvs={tag: b"1"}), 0)
+    assert caught.value.command_status == status.ESME_ROPTPARNOTALLWD
+    assert written(old) == []
+
+
+def test_an_old_smsc_gets_no_data_sm(old: Session, written: Written) -> None:
+    with pytest.raises(SessionError, match="data_sm is not possible below"):
+        old.request(pdus.DataSm(), 0)
+    assert written(old) == []
+
+
+def test_an_old_esme_binds_no_transceiver() -> None:
+    session = Session(SessionSettings(interface_version=0x33), now_ms=0)
+    with pytest.raises(SessionError, match="bind_transceiver is not possible below"):
+        session.request(pdus.BindTransceiver(interface_version=0x33), 0)
+    assert session.state is State.OPEN
 
 
 def test_unbinds_that_cross_end_the_session(bind: Bind) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from smsgw.smpp import pdus
 from smsgw.smpp.codec import encode
-from smsgw.smpp.events import Answered, Ended, Late, Received, TimedOut, Unsolicited
+from smsgw.smpp.events import Answered, Ended, Event, Late, Received, TimedOut, Unsolicited
 from smsgw.smpp.pdus import Pdu
 from smsgw.smpp.session import Session, SessionSettings
 from smsgw.smpp.states import State
@@ -109,11 +109,11 @@ def test_a_silent_peer_is_asked_and_answers(bind: Bind, written: Written) -> Non
     assert written(session) == []
     assert session.tick(300) == []
     assert written(session) == [pdus.EnquireLink(sequence_number=2)]
-    assert session.deadline_ms() == 1_300
-    assert session.tick(700) == []
+    assert session.deadline_ms() == 600
+    assert session.tick(500) == []
     assert written(session) == []  # one question at a time
-    assert session.receive(encode(pdus.EnquireLinkResp(), 2), 700) == []
-    assert session.deadline_ms() == 1_000
+    assert session.receive(encode(pdus.EnquireLinkResp(), 2), 500) == []
+    assert session.deadline_ms() == 800
 
 
 def test_whatever_is_heard_breaks_the_silence(bind: Bind) -> None:
@@ -148,15 +148,65 @@ def test_a_peer_that_does_not_answer_and_says_nothing_is_gone(bind: Bind) -> Non
 def test_a_peer_that_forgets_the_answer_but_talks_is_asked_again(bind: Bind, written: Written) -> None:
     session = bind(SETTINGS)
     session.tick(300)
-    session.receive(encode(pdus.DeliverSm(), 9), 900)
+    session.receive(encode(pdus.DeliverSm(), 9), 400)
     session.take_output()
-    assert session.tick(1_300) == []
+    assert session.tick(600) == []
+    assert session.tick(700) == []
     assert written(session) == [pdus.EnquireLink(sequence_number=3)]
-    assert session.receive(encode(pdus.EnquireLinkResp(), 2), 1_350) == []  # late, to the first
-    assert session.deadline_ms() == 2_300  # the second still waits for its own
-    assert session.tick(2_300) == []  # that was a sign of life too
+    assert session.receive(encode(pdus.EnquireLinkResp(), 2), 750) == []  # late, to the first
+    assert session.deadline_ms() == 1_000  # the second still waits for its own
+    assert session.tick(1_000) == []  # that was a sign of life too
+    assert session.tick(1_050) == []
     assert written(session) == [pdus.EnquireLink(sequence_number=4)]
-    assert session.tick(3_300) == [Ended(reason="enquire_link_unanswered")]
+    assert session.tick(1_350) == [Ended(reason="enquire_link_unanswered")]
+
+
+@pytest.mark.parametrize("asked_of", ["nothing", "messages"])
+def test_a_dead_peer_is_noticed_within_two_intervals_however_long_answers_may_take(bind: Bind, asked_of: str) -> None:
+    session = bind(SessionSettings(response_timeout_ms=60_000, enquire_link_interval_ms=10_000))
+    if asked_of == "messages":
+        session.request(pdus.SubmitSm(), 0)
+    now_ms, events = 0, list[Event]()
+    while not session.closed:
+        deadline_ms = session.deadline_ms()
+        assert deadline_ms is not None
+        now_ms = deadline_ms
+        events = session.tick(now_ms)
+    assert (now_ms, events) == (20_000, [Ended(reason="enquire_link_unanswered")])
+
+
+# A bind that nobody uses
+
+
+def test_a_session_without_messages_is_ended(bind: Bind, written: Written) -> None:
+    session = bind(SessionSettings(enquire_link_interval_ms=300, inactivity_ms=1_000))
+    for now_ms in (300, 600, 900):
+        session.tick(now_ms)
+        [question] = written(session)
+        session.receive(encode(pdus.EnquireLinkResp(), question.sequence_number), now_ms)
+    assert session.deadline_ms() == 1_000
+    assert session.tick(1_000) == []
+    [unbind] = written(session)
+    assert isinstance(unbind, pdus.Unbind)
+    answer = encode(pdus.UnbindResp(), unbind.sequence_number)
+    assert session.receive(answer, 1_001) == [Ended(reason="inactive")]
+
+
+def test_every_message_in_either_direction_keeps_it(bind: Bind) -> None:
+    session = bind(SessionSettings(enquire_link_interval_ms=0, inactivity_ms=1_000))
+    _take_one(session, 900)
+    assert session.deadline_ms() == 1_900
+    number = session.request(pdus.SubmitSm(), 1_800)
+    session.tick(5_000)
+    assert session.state is State.BOUND_TRX, "it waits for an answer"
+    session.receive(encode(pdus.SubmitSmResp(), number), 6_000)
+    assert session.deadline_ms() == 7_000
+
+
+def test_it_may_stand_unused_for_ever(bind: Bind) -> None:
+    session = bind(QUIET)
+    session.tick(10**9)
+    assert session.state is State.BOUND_TRX
 
 
 def test_a_nack_is_an_answer(bind: Bind) -> None:

@@ -21,7 +21,11 @@ EXPECTED = {
     ("bound_rx", "end"): "closed",
     ("bound_trx", "unbind"): "unbinding",
     ("bound_trx", "end"): "closed",
+    ("bound_tx", "leave"): "leaving",
+    ("bound_rx", "leave"): "leaving",
+    ("bound_trx", "leave"): "leaving",
     ("unbinding", "end"): "closed",
+    ("leaving", "end"): "closed",
 }
 
 
@@ -47,6 +51,7 @@ def test_every_step_in_every_state(state: State, step: Step) -> None:
         ("esme", State.UNBINDING, pdus.SubmitSm, status.ESME_RINVBNDSTS),
         ("smsc", State.BOUND_TX, pdus.DeliverSm, status.ESME_RINVBNDSTS),
         ("smsc", State.UNBINDING, pdus.DeliverSm, status.ESME_RX_T_APPN),
+        ("smsc", State.LEAVING, pdus.DeliverSm, status.ESME_RX_T_APPN),
         ("smsc", State.BOUND_TRX, pdus.SubmitSm, status.ESME_RINVCMDID),
         ("smsc", State.OPEN, pdus.BindTransmitter, status.ESME_RINVCMDID),
     ],

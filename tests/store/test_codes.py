@@ -83,12 +83,12 @@ async def test_uses_are_counted_and_the_first_is_remembered(engine: Engine) -> N
         await use(database)
         await use(
             database,
-            Use(id="code_1", used=0, first_used_ms=5_000),
-            Use(id="code_1", used=1, first_used_ms=6_000),
+            Use(id="code_1", used=0, uses=2, first_used_ms=5_000),
             Use(id="code_2", used=0, first_used_ms=7_000),
         )
+        await use(database, Use(id="code_2", used=1, uses=3, first_used_ms=9_000))
         facts = await found(database, "lookup of code_1", "lookup of code_2")
-    assert [(one.code.used, one.code.first_used_ms) for one in facts.values()] == [(2, 5_000), (1, 7_000)]
+    assert [(one.code.used, one.code.first_used_ms) for one in facts.values()] == [(2, 5_000), (4, 7_000)]
 
 
 async def test_a_decision_that_has_seen_another_count_changes_nothing(engine: Engine) -> None:

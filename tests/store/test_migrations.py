@@ -23,6 +23,7 @@ SCANS: Final = {
     "codes.any": "codes USING COVERING INDEX codes_msisdn",
     "api_keys.all": "api_keys",
     "guesses.forget_services": "guess_services",
+    "endpoints.gone": "gone_endpoints",
     "service_keys.live": "service_keys",
     "services.all": "services",
     "mos.forget_doubts": "mo_uncertain",

@@ -30,7 +30,8 @@ def accepted(name: str, message_id: str | None = "7") -> Settled:
 
 
 async def test_a_queued_message_is_read_back_as_it_was(engine: Engine) -> None:
-    rows = [mt("mt_1"), mt("mt_2", mo=None, registered=0, source="", sealed=b"")]
+    said = {"service_type": "PAY", "priority": 3, "protocol_id": 0x41, "tlvs": b"\x14\0\0\1\xff", "sms": 4}
+    rows = [mt("mt_1"), mt("mt_2", mo=None, registered=0, source="", sealed=b""), mt("mt_3", **said)]
     async with engine.open() as database:
         await put(database)
         await put(database, *rows)

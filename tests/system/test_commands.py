@@ -88,6 +88,7 @@ async def test_everything_can_be_done_while_the_daemon_runs(tmp_path: Path, engi
         story = await smsgw(daemon, "codes", "show", code_id)
         assert "code.reissued" in story
         assert "attempt" in story
+        assert re.search(r"red_[0-9a-z]{26}", story), "the redemption of each attempt"
 
 
 async def _walk_through(daemon: Daemon, key: str, code: str) -> None:

@@ -64,7 +64,7 @@ class Stage:
             if self.scenario.smsc.listens:
                 self.link["port"] = await self.smsc.start()
             else:
-                self.link["host"] = ""
+                self.link["host"] = None
             yield
         finally:
             await self.smsc.stop()

@@ -96,18 +96,18 @@ async def test_an_answer_that_was_not_answered_is_sent_again(tmp_path: Path) -> 
         assert await Books(file=daemon.database).rows("select status, tries from mts") == [("accepted", 2)]
 
 
-async def test_answers_that_are_throttled_are_sent_until_they_are_taken(tmp_path: Path) -> None:
+async def test_answers_that_are_put_off_are_sent_until_they_are_taken(tmp_path: Path) -> None:
     link = {"retry_first_s": 0.02, "retry_ceiling_s": 0.05}
     async with PlainSmsc() as smsc, daemon_of(tmp_path, {"one": {"port": smsc.port, **link}}) as daemon:
         tries: dict[bytes, int] = {}
 
-        def throttle(line: Line, pdu: octets.Pdu) -> int:
+        def put_off(line: Line, pdu: octets.Pdu) -> int:
             if pdu.command != octets.SUBMIT_SM:
                 return correct(line, pdu)
             tries[pdu.body] = tries.get(pdu.body, 0) + 1
-            return octets.THROTTLED if tries[pdu.body] < 4 else octets.OK
+            return octets.TRY_AGAIN if tries[pdu.body] < 4 else octets.OK
 
-        smsc.answer = throttle
+        smsc.answer = put_off
         daemon.start()
         await smsc.until_bound()
         for number in range(50):

@@ -104,3 +104,50 @@ def test_any_bytes_are_a_text_or_a_text_error(data: bytes) -> None:
         assert max(data) > 0x7F
     else:
         assert len(text) <= len(data)
+
+
+# --- packed (TS 23.038 §6.1.2.1) ------------------------------------------------------------------------------------
+
+GOLDEN = [  # worked out by hand from the figures in §6.1.2.1.1
+    ("", ""),
+    ("1", "31"),
+    ("12", "3119"),
+    ("hellohello", "e8329bfd4697d9ec37"),
+    ("1234567", "31d98c56b3dd1a"),  # seven bits left over: CR
+    ("12345678", "31d98c56b3dd70"),
+    ("123456789", "31d98c56b3dd7039"),
+]
+
+
+@pytest.mark.parametrize(("text", "packed"), GOLDEN)
+def test_septets_are_packed_as_the_figures_show(text: str, packed: str) -> None:
+    assert gsm7.pack(text.encode()) == bytes.fromhex(packed)
+    assert gsm7.unpack(bytes.fromhex(packed)) == text.encode()
+
+
+def test_behind_a_header_the_text_begins_at_a_septet_boundary() -> None:
+    """A header of six octets is 48 bits; the seventh septet ends at bit 49: one bit is filled."""
+    assert gsm7.pack(b"A", 6) == bytes((0x41 << 1,))
+    assert gsm7.unpack(bytes((0x41 << 1,)), 6) == b"A"
+    assert gsm7.pack(b"A", 7) == b"A"
+    assert len(gsm7.pack(b"x" * 153, 6)) == 134
+
+
+def test_a_text_of_seven_septets_gains_no_character() -> None:
+    for padding in (0x00, 0x0D):
+        packed = gsm7.pack(b"CAMPIN")[:-1] + gsm7.pack(b"CAMPING")[-2:]
+        assert gsm7.unpack(packed[:6] + bytes((packed[6] & 1 | padding << 1,))) == b"CAMPING"
+
+
+@given(st.binary().map(lambda data: bytes(octet & 0x7F for octet in data)), st.integers(0, 140))
+def test_packed_septets_come_back(septets: bytes, header: int) -> None:
+    packed = gsm7.pack(septets, header)
+    fill = -header * 8 % 7
+    assert len(packed) == (fill + 7 * len(septets) + 7) // 8
+    lost = septets[-1:] in {b"\0", b"\r"} and (fill + 7 * len(septets)) % 8 == 0
+    assert gsm7.unpack(packed, header) == (septets[:-1] if lost else septets)
+
+
+@given(st.binary(), st.integers(0, 255))
+def test_any_octets_are_septets(data: bytes, header: int) -> None:
+    assert len(gsm7.unpack(data, header)) in {(bits := max(0, len(data) * 8 + -(-header * 8 % 7))) // 7, bits // 7 - 1}

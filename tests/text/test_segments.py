@@ -4,10 +4,11 @@ import random
 
 import pytest
 from hypothesis import example, given, strategies as st
+from msgspec import structs
 
 from smsgw.errors import TextError
 from smsgw.text import coding, segments
-from smsgw.text.segments import UDHI, Part, Segment
+from smsgw.text.segments import UDHI, Body, LongMessages, Outlet, Part, Segment
 
 HEADER = b"\x05\x00\x03\x2a"
 TEXTS = st.text(
@@ -154,7 +155,9 @@ def part(number: int, body: bytes, *, total: int = 2, reference: int = 42, wide:
     ],
 )
 def test_a_payload_with_a_header_is_a_part_or_a_message_of_its_own(payload: bytes, expected: Part | None) -> None:
-    assert segments.parse_part(payload, UDHI) == expected
+    found = segments.parse_part(payload, UDHI)
+    assert (found and structs.replace(found, header=0)) == expected
+    assert found is None or found.header + len(found.body) == len(payload)
 
 
 def test_without_the_esm_class_bit_there_is_no_header() -> None:
@@ -173,14 +176,27 @@ def test_without_the_esm_class_bit_there_is_no_header() -> None:
 )
 def test_sar_tlvs_describe_a_part_too(sar: tuple[int, int, int], expected: Part | None) -> None:
     assert segments.parse_part(b"hi", 0, sar) == expected
-    assert segments.part_from_sar(*sar, b"hi") == expected
 
 
 def test_the_header_decides_and_the_tlvs_count_where_it_says_nothing() -> None:
     both = segments.parse_part(b"\x05\x00\x03\x2a\x02\x01hi", UDHI, (7, 3, 3))
-    assert both == part(1, b"hi")
+    assert both == structs.replace(part(1, b"hi"), header=6)
     tlvs = segments.parse_part(b"\x04\x24\x02\x00\x00hi", UDHI, (7, 3, 3))
-    assert tlvs == part(3, b"hi", total=3, reference=7, wide=True)
+    assert tlvs == structs.replace(part(3, b"hi", total=3, reference=7, wide=True), header=5)
+
+
+def test_a_part_names_its_national_tables_and_a_message_of_its_own_does_too() -> None:
+    payload = b"\x0b\x00\x03\x2a\x02\x01\x24\x01\x01\x25\x01\x03hi"
+    found = segments.parse_part(payload, UDHI)
+    assert found is not None
+    assert (found.tables, found.header, found.body) == ((3, 1), 12, b"hi")
+    assert segments.part_again(payload, UDHI, 2, 1) == structs.replace(found, reference=0)
+    assert segments.body_of(payload[:1] + payload[1:], UDHI) == Body(data=b"hi", header=12, tables=(3, 1))
+    assert segments.body_of(payload, 0) == Body(data=payload)
+
+
+def test_a_table_element_of_another_length_names_none() -> None:
+    assert segments.body_of(b"\x07\x24\x02\x01\x01\x25\x01\x01hi", UDHI).tables == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -219,3 +235,106 @@ def test_parts_are_joined_in_order_and_decoded_together() -> None:
     emoji = "😀".encode("utf-16-be")
     joined = segments.join([part(2, emoji[2:]), part(1, emoji[:2])])
     assert coding.decode(joined, 8) == "😀"
+
+
+# --- for links that take something else -----------------------------------------------------------------------------
+
+OUTLETS = [
+    Outlet(default_alphabet=alphabet, codings=codings, long_messages=way)
+    for alphabet in ("gsm7", "gsm7_packed", "latin1", "ascii", "utf8")
+    for codings in (("default", "ucs2"), ("latin1", "default", "iso8859-5", "ucs2"), ("ucs2",))
+    for way in ("udh8", "udh16", "sar", "payload")
+]
+
+
+def read_by(outlet: Outlet, sent: list[Segment]) -> str:
+    """Read segments as an SMSC does that has agreed on this."""
+    assert len({one.data_coding for one in sent}) == 1
+    parts = [segments.parse_part(one.payload, one.esm_class, one.sar) for one in sent]
+    packed = outlet.default_alphabet == "gsm7_packed"
+    if len(sent) > 1:
+        known = [part for part in parts if part is not None]
+        assert len(known) == len(sent), "every part says that it is one"
+        assert len({part.reference for part in known}) == 1
+        assert [part.number for part in known] == list(range(1, len(sent) + 1))
+        pieces = [(part.body, part.header) for part in known]
+        if not (packed and coding.is_default(sent[0].data_coding)):
+            pieces = [(segments.join(known), 0)]
+    else:
+        pieces = [(sent[0].payload, 0)]
+    return "".join(
+        coding.decode(piece, sent[0].data_coding, default=outlet.default_alphabet, header=header)
+        for piece, header in pieces
+    )
+
+
+@given(TEXTS.map(lambda text: text.replace("@", "").replace("\r", "")), st.sampled_from(OUTLETS), st.integers(0, 2**20))
+def test_any_text_arrives_over_any_link(text: str, outlet: Outlet, reference: int) -> None:
+    sent = segments.split(text, reference=reference, outlet=outlet)
+    if sent[0].data_coding == 8 and text.startswith("\ufeff"):
+        return  # a byte order mark is no character
+    assert read_by(outlet, sent) == text
+    assert sum(one.sms for one in sent) <= sum(one.sms for one in segments.split(text, reference=1)) * 2 + 1
+    limit = 65_535 if sent[0].whole else 160
+    assert all(len(one.payload) <= limit or outlet.default_alphabet == "utf8" for one in sent)
+
+
+@pytest.mark.parametrize(
+    ("way", "letter", "alone", "each"),
+    [
+        ("udh8", "a", 160, 153),
+        ("udh16", "a", 160, 152),
+        ("sar", "a", 160, 152),
+        ("payload", "a", 160, 153),
+        ("udh8", "Д", 70, 67),
+        ("udh16", "Д", 70, 66),
+        ("sar", "Д", 70, 66),
+        ("payload", "Д", 70, 67),
+    ],
+)
+def test_how_much_goes_into_an_sms(way: LongMessages, letter: str, alone: int, each: int) -> None:
+    outlet = Outlet(long_messages=way)
+
+    def sms(count: int) -> int:
+        return sum(one.sms for one in segments.split(letter * count, reference=1, outlet=outlet))
+
+    assert [sms(alone), sms(alone + 1), sms(2 * each), sms(2 * each + 1)] == [1, 2, 2, 3]
+
+
+def test_a_header_of_16_bits_names_both_octets_of_the_reference() -> None:
+    first, second = segments.split("a" * 161, reference=0xF1234, outlet=Outlet(long_messages="udh16"))
+    assert (first.payload[:7], second.payload[:7]) == (b"\6\x08\4\x12\x34\2\1", b"\6\x08\4\x12\x34\2\2")
+    assert first.esm_class == second.esm_class == UDHI
+
+
+def test_sar_tlvs_leave_the_payload_to_the_text() -> None:
+    first, second = segments.split("a" * 161, reference=0xF1234, outlet=Outlet(long_messages="sar"))
+    assert (first.sar, second.sar, first.esm_class) == ((0x1234, 2, 1), (0x1234, 2, 2), 0)
+    assert (first.payload, second.payload) == (b"a" * 152, b"a" * 9)
+
+
+def test_a_whole_text_counts_as_the_sms_that_it_becomes() -> None:
+    outlet = Outlet(long_messages="payload")
+    [whole] = segments.split("a" * 400, reference=1, outlet=outlet)
+    assert (whole.payload, whole.whole, whole.sms, whole.parts, whole.esm_class) == (b"a" * 400, True, 3, 1, 0)
+    [short] = segments.split("a" * 160, reference=1, outlet=outlet)
+    assert (short.whole, short.sms) == (False, 1)
+    with pytest.raises(TextError, match="takes 3 parts; 2 are allowed"):
+        segments.split("a" * 400, reference=1, max_parts=2, outlet=outlet)
+
+
+def test_the_coding_that_takes_the_fewest_sms_is_chosen_and_of_equals_the_first() -> None:
+    outlet = Outlet(codings=("default", "latin1", "ucs2"))
+    assert {one.data_coding for one in segments.split("[" * 100, reference=1, outlet=outlet)} == {3}
+    assert {one.data_coding for one in segments.split("a" * 140, reference=1, outlet=outlet)} == {0}
+    assert {one.data_coding for one in segments.split("ê" * 100, reference=1, outlet=outlet)} == {3}
+    dear = Outlet(codings=("ucs2", "default"))
+    assert {one.data_coding for one in segments.split("a" * 70, reference=1, outlet=dear)} == {8}
+    assert {one.data_coding for one in segments.split("a" * 71, reference=1, outlet=dear)} == {0}
+
+
+def test_packed_parts_begin_at_a_septet_boundary() -> None:
+    outlet = Outlet(default_alphabet="gsm7_packed")
+    first, _ = segments.split("a" * 161, reference=1, outlet=outlet)
+    assert len(first.payload) == 140
+    assert first.payload[6] & 1 == 0, "one bit is filled behind six octets"

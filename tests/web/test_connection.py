@@ -61,6 +61,52 @@ async def test_what_is_not_http_gets_our_page_and_nothing_of_its_own(sqlite: Eng
     assert b"aiohttp" not in answer.partition(b"\r\n\r\n")[2]
 
 
+PROGRAMS = b"POST /v1/codes/redeem HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [PROGRAMS + b"Content-Encoding: br\r\nContent-Length: 8\r\n\r\n<SECRET>"],
+        [PROGRAMS + b"Content-Encoding: zstd\r\nContent-Length: 8\r\n\r\n<SECRET>"],
+        [PROGRAMS + b"Transfer-Encoding: chunked\r\n\r\n<SECRET>\r\n"],
+        [PROGRAMS + b"Content-Length: <SECRET>\r\n\r\n"],
+        [b"GET /v1/plain/sun?code=" + b"<SECRET>" * 4_000 + b" HTTP/1.1\r\n\r\n"],
+        [b"GET http://pay.example/v1?<SECRET> HTTP/9.x\r\n\r\n"],
+        [b"\r\nGET /v", b"1/codes HTTP/1.1\r\nHost: x\r\n<SECRET>\r\n\r\n"],
+    ],
+    ids=["br", "zstd", "chunk", "length", "long", "absolute", "pieces"],
+)
+async def test_what_cannot_be_read_is_a_problem_to_programs(sqlite: Engine, pieces: list[bytes]) -> None:
+    async with site(sqlite) as here:
+        answer = await here.raw(*pieces)
+    assert answer.split()[1] == b"400"
+    assert headers_of(answer).items() >= {**HEADERS, "Content-Type": "application/problem+json"}.items()
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (problem["status"], problem["code"]) == (400, "bad_request")
+    assert problem["request_id"] == headers_of(answer)["X-Request-Id"]
+    assert b"SECRET" not in answer
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        ("/v1/openapi.json", "/v/sun", "text/html; charset=utf-8"),
+        ("/health", "/v1/codes", "application/problem+json"),
+        ("/health", "/v/sun", "text/html; charset=utf-8"),
+    ],
+)
+async def test_each_request_of_a_connection_is_answered_in_its_own_kind(
+    sqlite: Engine, first: str, second: str, kind: str
+) -> None:
+    async with site(sqlite) as here, visit(here) as (reader, writer):
+        writer.write(f"GET {first} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        length = int(headers_of(await reader.readuntil(b"\r\n\r\n"))["Content-Length"])
+        await reader.readexactly(length)
+        writer.write(f"GET {second} HTTP/1.1\r\nnonsense\r\n\r\n".encode())
+        assert headers_of(await reader.read())["Content-Type"] == kind
+
+
 async def test_an_expectation_that_nobody_knows_gets_our_page_too(sqlite: Engine) -> None:
     async with site(sqlite) as here:
         lines = b"POST /v/sun HTTP/1.1\r\nHost: x\r\nExpect: <SECRET>\r\nConnection: close\r\n\r\n"

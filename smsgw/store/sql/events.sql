@@ -37,6 +37,17 @@ select id from events where id > :above and id < :below order by id limit :count
 delete from events where id = :id and status = 'delivered' and settled_ms < :before_ms
     and not exists (select 1 from events b where b.subject = events.subject and b.status = 'pending');
 
+-- name: forget_waiting!
+-- Old events of a service that wait for an address which wants no more.
+delete from events where id in (
+    select id from events where service = :service and status = 'pending' and node is null and at_ms < :before_ms
+    order by id limit :count
+);
+
+-- name: waiting
+-- How many events of a service wait.
+select count(*) from events where service = :service and status = 'pending';
+
 -- name: release!
 -- What a node had when it ended is due at once.
 update events set node = null, next_ms = :now_ms where node = :node and status = 'pending';

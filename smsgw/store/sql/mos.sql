@@ -36,6 +36,10 @@ delete from mo_uncertain where mo = :mo;
 -- Doubts end with the operator's redelivery window.
 delete from mo_uncertain where until_ms <= :now_ms;
 
+-- name: tlvs
+-- What came with a message.
+select tlvs from mos where id = :id;
+
 -- name: by_id
 -- Where one message came from.
 select id, link, received_ms, source, destination from mos where id = :id;

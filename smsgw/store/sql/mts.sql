@@ -1,16 +1,25 @@
 -- name: insert*!
 -- Outgoing messages, in the transaction that causes them.
 insert into mts (id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class,
-    data_coding, sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, status, reply, max_replies)
+    data_coding, sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, status, reply, max_replies,
+    service_type, priority, protocol_id, tlvs, sms)
 values (:id, :mo, :node, :link, :source, :source_ton, :source_npi, :destination, :dest_ton, :dest_npi, :esm_class,
     :data_coding, :sealed, :key_id, :registered, :part, :parts, :created_ms, :expires_ms, :created_ms, 'queued', :reply,
-    :max_replies);
+    :max_replies, :service_type, :priority, :protocol_id, :tlvs, :sms);
 
 -- name: queued
 -- The next messages that wait on a link, oldest first.
 select id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class, data_coding,
-    sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, tries, reply, max_replies
+    sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, tries, reply, max_replies,
+    service_type, priority, protocol_id, tlvs, sms
 from mts where status = 'queued' and link = :link and node = :node and id > :after order by id limit :count;
+
+-- name: queued_prompts
+-- The next of those that go before the others.
+select id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class, data_coding,
+    sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, tries, reply, max_replies,
+    service_type, priority, protocol_id, tlvs, sms
+from mts where status = 'queued' and link = :link and node = :node and priority > 0 and id > :after order by id limit :count;
 
 -- name: retry*!
 -- Try again later.

@@ -41,7 +41,7 @@ order by answered_ms limit :count;
 
 -- name: forget!
 -- Questions that were settled long ago.
-delete from operations where id in (select id from operations where created_ms < :before_ms order by id limit :count);
+delete from operations where id in (select id from operations where id < :before order by id limit :count);
 
 -- name: alert*!
 -- A subscriber can be reached again.

@@ -1,6 +1,7 @@
 -- name: answer*!
 -- The answer to a request that carries an Idempotency-Key.
-insert into idempotency (caller, key, fingerprint, answer, at_ms) values (:caller, :key, :fingerprint, :answer, :at_ms);
+insert into idempotency (caller, key, request, key_id, answer, at_ms)
+values (:caller, :key, :request, :key_id, :answer, :at_ms);
 
 -- name: handle*!
 -- A return token that is a handle.

@@ -21,3 +21,13 @@ select id, sealed, key_id from service_keys where key_id <> :key_id;
 -- name: service_key*!
 -- A service's key under another key.
 update service_keys set sealed = :sealed, key_id = :key_id where id = :id and key_id = :before;
+
+-- name: answers_after
+-- Answers to requests with an Idempotency-Key, in the order of caller and key.
+select caller, key, request, key_id from idempotency
+where (caller, key) > (:caller, :key) order by caller, key limit :count;
+
+-- name: answer*!
+-- What such a request was, under another key.
+update idempotency set request = :request, key_id = :key_id
+where caller = :caller and key = :key and key_id = :before;

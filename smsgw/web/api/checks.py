@@ -139,7 +139,7 @@ class Checks:
             state=body.state,
             channel="api",
             test=call.caller.key.test,
-            idempotency=repeats.asked(self._ports, call, service.name),
+            idempotency=repeats.asked(call, service.name),
         )
         if not is_state(body.state):
             raise Fault("body_invalid", "state has characters that cannot be kept - at `$.state`")

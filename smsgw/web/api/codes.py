@@ -191,14 +191,14 @@ class CodeRoom:
         body: Extend = call.body
         stored = await self._own(call)
         extension = Extension(ms=body.seconds * 1000, uses=body.uses)
-        asked = repeats.asked(self._ports, call, stored.service)
+        asked = repeats.asked(call, stored.service)
         await amend.extend(self._ports, stored.id, extension, call.caller.key.id, asked)
         return await self._now(stored.id)
 
     async def reissue(self, call: Call) -> Reissued:
         """Replace it."""
         stored = await self._own(call)
-        asked = repeats.asked(self._ports, call, stored.service)
+        asked = repeats.asked(call, stored.service)
         code, messages = await amend.reissue(self._ports, self._catalog, stored.id, call.caller.key.id, asked)
         self._send(messages)
         return Reissued(code=await self._now(code), replaces=stored.id)

@@ -27,6 +27,12 @@ def page(document: Document) -> Callable[[web.Request], Awaitable[web.Response]]
     values = {
         "info": document["info"] | {"description": _prose(document["info"]["description"])},
         "operations": operations,
+        "events": [_event(kind, one["post"], schemas) for kind, one in document["webhooks"].items()],
+        "signed": [
+            {"name": part["name"], "place": "", "required": True, "kind": "string", "text": _prose(part["description"])}
+            for part in next(iter(document["webhooks"].values()))["post"]["parameters"]
+        ],
+        "claims": _fields(schemas["Claims"], schemas),
         "problems": [{"code": code, "status": status, "title": title} for code, (status, title) in PROBLEMS.items()],
     }
 
@@ -34,6 +40,16 @@ def page(document: Document) -> Callable[[web.Request], Awaitable[web.Response]]
         return aiohttp_jinja2.render_template("docs.html", request, values)
 
     return show
+
+
+def _event(kind: str, one: Document, schemas: Document) -> Document:
+    whole = _resolved(one["requestBody"]["content"]["application/json"]["schema"], schemas)
+    return {
+        "id": one["operationId"],
+        "type": kind,
+        "text": [_prose(paragraph) for paragraph in one["description"].split("\n\n")],
+        "fields": _fields(whole["properties"]["data"], schemas),
+    }
 
 
 def _operation(path: str, method: str, one: Document, schemas: Document) -> Document:

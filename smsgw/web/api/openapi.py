@@ -6,7 +6,9 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, structs
 
+from smsgw.flows import events
 from smsgw.web.api.operations import Operation
 from smsgw.web.api.plain import WORDS
 from smsgw.web.api.problem import MEDIA_TYPE, PROBLEMS, Problem
@@ -56,7 +58,10 @@ Document = dict[str, Any]
 
 def document(operations: Sequence[Operation]) -> Document:
     """Return the document as plain values, ready for JSON."""
-    kinds = {kind for one in operations for kind in (one.takes, one.gives, one.query) if kind} | {Problem}
+    kinds = {kind for one in operations for kind in (one.takes, one.gives, one.query) if kind} | {
+        Problem,
+        *events.BODIES,
+    }
     types = sorted(kinds, key=lambda kind: kind.__name__)
     refs, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
     schemas = dict(zip(types, refs, strict=True))
@@ -71,6 +76,7 @@ def document(operations: Sequence[Operation]) -> Document:
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": paths,
+        "webhooks": {_type_of(kind): {"post": _webhook(kind, schemas[kind])} for kind in events.BODIES},
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
             "schemas": {name: schema for name, schema in sorted(components.items()) if name not in queries},
@@ -107,6 +113,49 @@ _IDEMPOTENCY_KEY: Final = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"},
     "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
 }
+
+
+def _type_of(kind: type[Struct]) -> str:
+    """Return an event's type: the default of its field, and all that the field may be."""
+    [found] = [str(field.default) for field in structs.fields(kind) if field.name == "type"]
+    return found
+
+
+def _webhook(kind: type[Struct], schema: Document) -> Document:
+    """Describe what we post to a merchant (Standard Webhooks 1.0)."""
+    return {
+        "operationId": kind.__name__[0].lower() + kind.__name__[1:],
+        "summary": _type_of(kind),
+        "description": f"{kind.__doc__}\n\n{_POSTED}",
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
+            for name, text in _SIGNED
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            "2XX": {"description": "Taken. Do the work later: the answer must come within 15 seconds."},
+            "410": {"description": "No more, please: nothing is posted until `smsgw webhooks enable`."},
+            "default": {"description": "Tried again for three days, with the same `webhook-id`."},
+        },
+    }
+
+
+_POSTED: Final = (
+    "Posted to the service's `webhook_url`, signed as Standard Webhooks 1.0 says. It may come twice, with the same "
+    "`webhook-id`; the events of one code come in their order. Fields may be added: pass over what you do not know."
+)
+_SIGNED: Final = (
+    ("webhook-id", "The event's id, the same on every try: take each once."),
+    ("webhook-timestamp", "Seconds since 1970, of this try: refuse what is older than five minutes."),
+    (
+        "webhook-signature",
+        (
+            "One or more, with a blank between, each `v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body` "
+            "under a secret of the service. One that fits is enough: while a secret is replaced there are several."
+        ),
+    ),
+)
 
 
 def _path(name: str, pattern: str) -> Document:

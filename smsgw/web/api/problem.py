@@ -54,6 +54,8 @@ _OF_STATUS: Final = {
     408: "request_timeout",
     413: "body_too_large",
     415: "media_type",
+    500: "internal",
+    503: "unavailable",
 }
 _COME_AGAIN_S: Final = 5
 
@@ -99,8 +101,13 @@ def fault_of(error: Exception) -> Fault | None:
         return Fault("unavailable", detail, {"Retry-After": str(_COME_AGAIN_S)})
     if isinstance(error, web.HTTPException):
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return Fault(_OF_STATUS.get(error.status, "bad_request"), "", headers)
+        return Fault(fault_of_status(error.status).code, "", headers)
     return None
+
+
+def fault_of_status(status: int) -> Fault:
+    """Return what an HTTP status of the library's means to the client."""
+    return Fault(_OF_STATUS.get(status, "bad_request"))
 
 
 def answer(fault: Fault, request_id: str) -> web.Response:

@@ -7,7 +7,6 @@ from aiohttp import web
 
 from smsgw.flows import idempotency
 from smsgw.flows.idempotency import Idempotency
-from smsgw.flows.ports import Ports
 from smsgw.web.api.operations import Call
 from smsgw.web.api.problem import Fault
 
@@ -16,7 +15,7 @@ _KEY = re.compile(r'[!#-~ ]{1,255}|"[!#-~ ]{1,255}"').fullmatch
 PROBLEMS = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_key_reused")
 
 
-def asked(ports: Ports, call: Call, service: str) -> Idempotency:
+def asked(call: Call, service: str) -> Idempotency:
     """Return what makes a request about a service safe to repeat: its key, its address and its body.
 
     Raises:
@@ -25,7 +24,7 @@ def asked(ports: Ports, call: Call, service: str) -> Idempotency:
     body = msgspec.json.encode(call.body).decode()
     request = f"{call.request.method} {call.request.path}\0{body}"
     key = _key(call.request)
-    return idempotency.asked(ports, service, test=call.caller.key.test, key=key, request=request)
+    return idempotency.asked(service, test=call.caller.key.test, key=key, request=request)
 
 
 def _key(request: web.Request) -> str:

@@ -13,6 +13,18 @@ const sessions = {}; // by kind
 let submitted = 0;
 let throttled = 0;
 
+// What the package says of a message that is not whole by itself; nothing of one that is.
+const long = (pdu) => {
+    if (pdu.message_payload !== undefined) {
+        return {payload: pdu.message_payload.message, vendor: pdu.vendor_specific};
+    }
+    if (pdu.sar_total_segments !== undefined) {
+        return {part: [pdu.sar_msg_ref_num, pdu.sar_total_segments, pdu.sar_segment_seqnum]};
+    }
+    const udh = pdu.short_message.udh;
+    return udh ? {udh: udh.map((element) => element.toString('hex'))} : {};
+};
+
 const receiver = () => sessions.bind_transceiver || sessions.bind_receiver;
 const deliver = (fields, told) => receiver().deliver_sm(fields, (pdu) => tell(told, {status: pdu.command_status}));
 
@@ -54,13 +66,12 @@ const onSession = (session) => {
         submitted += 1;
         const id = `node-${submitted}`;
         session.send(pdu.response({message_id: id}));
-        const udh = pdu.short_message.udh;
         tell('submitted', {
             source: pdu.source_addr,
             destination: pdu.destination_addr,
             coding: pdu.data_coding,
             text: pdu.short_message.message,
-            ...(udh ? {udh: udh.map((element) => element.toString('hex'))} : {}),
+            ...long(pdu),
         });
         if (pdu.registered_delivery) {
             report(pdu, id);

@@ -141,7 +141,7 @@ async def test_one_key_at_once_uses_once(engine: Engine) -> None:
 
 
 def visit(code: str, visitor: str = VISITOR, fingerprint: str = "f") -> Visit:
-    asked = Idempotency(caller="sun/live", key="one", fingerprints=[fingerprint])
+    asked = Idempotency(caller="sun/live", key="one", request=fingerprint.encode())
     return Visit(service="sun", typed=code, visitor=visitor, channel="api", idempotency=asked)
 
 

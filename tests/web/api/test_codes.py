@@ -406,7 +406,7 @@ async def test_two_nodes_that_are_asked_with_one_key_make_one_code(postgres: Eng
     async with world(postgres, node="left") as left, world(postgres, node="right", seed=2) as right:
         await left.sms()
         [(name,)] = await left.rows("codes", "id")
-        asked = Idempotency(caller="sun/live", key="one", fingerprints=["f"])
+        asked = Idempotency(caller="sun/live", key="one", request=b"f")
         jobs = [amend.reissue(one.ports, one.catalog, name, "x", asked) for one in (left, right) * 4]
         done = await asyncio.gather(*jobs)
         assert len({code for code, _ in done}) == 1

@@ -14,11 +14,14 @@ async def test_the_page_shows_every_operation_field_and_problem(sqlite: Engine) 
         answer = await here.here.ask("GET", "/docs")
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     text = html.unescape(answer.text)
+    for kind, one in document["webhooks"].items():
+        assert f'id="{one["post"]["operationId"]}"' in text
+        assert f"<h2>{kind}</h2>" in text
     for path, methods in document["paths"].items():
         assert path in text
         assert all(f'id="{one["operationId"]}"' in text for one in methods.values())
     assert all(f'id="{code}"' in text for code in PROBLEMS)
-    for name in ("Answer", "VerifyRequest", "CodeTrace", "Claims"):
+    for name in ("Answer", "VerifyRequest", "CodeTrace", "Claims", "Issued", "Redeemed"):
         assert all(f"<code>{field}</code>" in text for field in document["components"]["schemas"][name]["properties"])
 
 

@@ -59,6 +59,18 @@ async def test_everybody_may_read_the_document(sqlite: Engine) -> None:
     }
 
 
+async def test_what_is_posted_to_merchants_is_described_by_the_types_that_write_it(sqlite: Engine) -> None:
+    async with merchant(sqlite) as here:
+        found = await document(here)
+    assert set(found["webhooks"]) == {"code.issued", "code.redeemed", "code.exhausted"}
+    for kind, one in found["webhooks"].items():
+        ref = one["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        body = found["components"]["schemas"][ref.rpartition("/")[2]]
+        assert body["properties"]["type"] == {"enum": [kind], "default": kind}
+        data = found["components"]["schemas"][body["properties"]["data"]["$ref"].rpartition("/")[2]]
+        assert all("description" in json.dumps(field) for field in data["properties"].values())
+
+
 async def test_what_it_refers_to_is_there(sqlite: Engine) -> None:
     async with merchant(sqlite) as here:
         found = await document(here)

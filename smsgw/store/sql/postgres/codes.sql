@@ -1,3 +1,8 @@
+-- name: use*!
+-- The uses of each code, guarded by the number of uses that the decision has seen; one row for each code.
+update codes set used = used + :uses, first_used_ms = coalesce(first_used_ms, :first_used_ms)
+where id = :id and used = :used;
+
 -- name: taken
 -- Which of these look-ups are in use.
 select lookup from codes where lookup = any(:lookups::text[]);

@@ -1,4 +1,4 @@
 -- name: answered
 -- The answers that some callers had to some keys.
-select caller, key, fingerprint, answer, at_ms from idempotency
+select caller, key, request, key_id, answer, at_ms from idempotency
 where caller in (select value from json_each(:callers)) and key in (select value from json_each(:keys));

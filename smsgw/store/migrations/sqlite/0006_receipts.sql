@@ -1,7 +1,7 @@
 -- Receipts, whole: what they mean is kept beside what they say.
 
 alter table receipts add column error text;                        -- the network's or SMSC's own code
-alter table receipts add column done_ms bigint;                    -- by the SMSC's clock
+alter table receipts add column done_ms integer;                    -- by the SMSC's clock
 alter table receipts add column event text not null default 'progress'; -- deliver, fail or progress
 
 -- Those that nobody claims are forgotten after a time.
@@ -22,26 +22,29 @@ create table operations (
     link text not null,
     mt text not null,
     kind text not null check (kind in ('query', 'cancel', 'replace')),
-    sealed bytea,                      -- the new text, in the coding of the old one
+    sealed blob,                      -- the new text, in the coding of the old one
     key_id text,
-    created_ms bigint not null,
-    until_ms bigint not null,             -- later it is of no use to anybody
+    created_ms integer not null,
+    until_ms integer not null,             -- later it is of no use to anybody
     actor text not null,
     status text not null default 'waiting' check (status in ('waiting', 'asked', 'done', 'failed')),
     result text                          -- what the SMSC answered, or why nobody asked
-);
+) strict, without rowid;
 
 create index operations_waiting on operations (link, id) where status = 'waiting';
 create index operations_mt on operations (mt);
+
+-- Accepted messages that wait for their receipt.
+create index mts_unreported on mts (link, answered_ms) where status = 'accepted' and registered <> 0;
 
 -- Subscribers who can be reached again, as SMSCs say (alert_notification).
 create table alerts (
     id text not null primary key,
     link text not null,
-    received_ms bigint not null,
+    received_ms integer not null,
     source text not null,
     esme text not null,
     ms_availability integer
-);
+) strict, without rowid;
 
 create index alerts_received on alerts (received_ms);
