@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import pytest
 
-from smsgw.settings import LinkSettings
 from smsgw.simulator import certificates
 from tests.peers.programs import node_modules, program
 from tests.system.books import Books
@@ -172,7 +171,6 @@ async def test_it_throttles_and_unbinds(tmp_path: Path) -> None:
 
 
 @pytest.mark.peers
-@pytest.mark.skipif("tls" not in LinkSettings.__struct_fields__, reason="links have no tls yet")
 async def test_over_tls(tmp_path: Path) -> None:
     authority, key = certificates.make(tmp_path, "127.0.0.1")
     async with _node_smsc(key=str(key), cert=str(authority)) as smsc:
