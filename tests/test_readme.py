@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from smsgw.simulator.scenario import load, shipped
+
 ROOT: Final = Path(__file__).parents[1]
 
 
@@ -45,3 +47,35 @@ def test_the_lines_lead_to_a_daemon_that_may_start(checkout: Path) -> None:
     assert (checkout / ".smsgw" / "conf" / "smsgw.db").exists()
     password = checkout / ".smsgw" / "conf" / "links" / "example-operator.password"
     assert password.read_text() == "secret\n", "which is what simulate wants"
+
+
+def smscs() -> str:
+    """The tables of what SMSCs differ in."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return text.partition("### Which SMSCs\n")[2].partition("\n#### ")[0]
+
+
+def test_every_point_about_smscs_names_tests_and_scenarios_that_exist() -> None:
+    rows = [line for line in smscs().splitlines() if line.startswith("| ") and "---" not in line]
+    rows = [row for row in rows if not row.endswith("| test, *scenario* |")]
+    assert len(rows) > 35
+    for row in rows:
+        supported, shown = row.strip("| ").split(" | ")[1:]
+        named = re.findall(r"`((?:\w+/)?test_\w+)`", shown)
+        played = re.findall(r"\*([a-z0-9-]+)\*", shown)
+        assert named or played, row
+        assert "partly" not in supported
+        assert all((ROOT / "tests" / f"{name}.py").exists() for name in named), row
+        assert set(played) <= set(shipped()), row
+
+
+def test_every_scenario_shows_something_about_smscs() -> None:
+    told = set(re.findall(r"\*([a-z0-9-]+)\*", smscs()))
+    assert set(shipped()) - told == {"good-citizen"}
+
+
+def test_the_scenario_that_is_shown_can_be_played(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("#### Rehearse a cut-over\n")[2]
+    file = tmp_path / "mine.toml"
+    file.write_text(text.partition("```toml\n")[2].partition("```")[0])
+    assert len(load(file).steps) == 4
