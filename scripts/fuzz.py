@@ -41,8 +41,8 @@ def main() -> None:
     poured = asyncio.Runner(loop_factory=uvloop.new_event_loop).run(_pour(chosen.p))
     print(f"{poured.parts:,} parts that never complete in {poured.seconds:.0f} s: all on disk, none answered early")
     print(f"  memory grew {poured.grown_kib / 1024:.1f} MiB meanwhile")
-    given_up_mib = poured.given_up_grown_kib / 1024
-    print(f"  {poured.messages:,} messages given up in {poured.give_up_seconds:.0f} s, {given_up_mib:.1f} MiB")
+    grown_mib = poured.given_up_grown_kib / 1024
+    print(f"  {poured.messages:,} messages given up in {poured.give_up_seconds:.0f} s, memory grew {grown_mib:.1f} MiB")
 
 
 async def _pour(count: int) -> flood.Flood:

@@ -310,6 +310,15 @@ def test_a_missing_password(ready: Path, command: str) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_password_of_nine_characters_is_refused_and_not_cut(ready: Path, command: str) -> None:
+    put(ready, "links/north.toml", LINK)
+    put(ready, "links/north.password", "ninechars")
+    found = complaint(smsgw(ready, command), 78)
+    assert "not a password that SMPP can carry; allowed are 1 to 8 characters of ASCII" in found
+    assert "ninechars" not in found
+
+
 def test_a_postgres_that_is_not_there_may_be_there_later(folder: Path) -> None:
     put(folder, "smsgw.toml", f'[store]\nengine = "postgres"\ndsn = "postgresql:///x?host={folder}&user=u"\n')
     assert complaint(smsgw(folder, "migrate"), 75).startswith("PostgreSQL: ")

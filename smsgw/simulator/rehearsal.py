@@ -20,6 +20,7 @@ from smsgw.smpp.pdus import Pdu
 MOST_KEPT: Final = 200_000  # PDUs and messages of the gateway that no step has counted; a rehearsal ends before that
 _SHOWN: Final = 40  # characters of a text in the report
 _MOST_SHOWN: Final = 3  # messages in one line of it
+_AGAIN_S: Final = 0.1  # before the gateway is looked for again
 _FIRST_REFERENCE: Final = 7
 _FIRST_MESSAGE_ID: Final = 0xA7F0  # so that hex differs from decimal
 _VERSIONS: Final = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
@@ -208,7 +209,7 @@ class Rehearsal:
         to, text = self._fill(step.to) or self._subscriber, self._fill(step.text)
 
         def fitting() -> list[SubmittedMessage]:
-            return [one for one in self._mts if one.destination == to and text in (one.text or "")]
+            return [one for one in self._mts if to in {"*", one.destination} and text in (one.text or "")]
 
         in_time = await self._until(lambda: len(fitting()) >= step.times, step)
         found = fitting()[: step.times]
@@ -249,14 +250,14 @@ class Rehearsal:
         source, to = self._fill(step.source), self._fill(step.to)
         self._references += step.reference is None
         reference = self._references if step.reference is None else step.reference
-        pdus = messages.build(step, source, to, self._fill(step.text), reference)
-        answers = [self._smsc.deliver_raw(*pdus) for _ in range(step.times)]
+        text = self._fill(step.text)
+        sources = [str(int(source) + index) if step.apart else source for index in range(step.times)]
+        built = [messages.build(step, each, to, text, reference) for each in sources]
+        answers = [self._smsc.deliver_raw(*pdus) for pdus in built]
         self._answers[step.name or f"#{len(self._answers)}"] = answers[-1]
         self._subscriber = source
-        form = step.form if len(pdus) == 1 else f"{step.form}, {len(pdus)} part(s)"
-        return f"{source} to {to}: {form}, data_coding {pdus[0].data_coding}" + (
-            f", {_times(step.times)}" if step.times > 1 else ""
-        )
+        more = (", each from another number" if step.apart else f", {_times(step.times)}") if step.times > 1 else ""
+        return f"{source} to {to}: {step.form}, {len(built[0])} part(s), data_coding {built[0][0].data_coding}{more}"
 
     async def _alert(self, step: steps.Alert) -> str:
         self._smsc.alert(self._fill(step.source))
@@ -307,12 +308,17 @@ class Rehearsal:
         return f"{len(octets)} octets are written as they are"
 
     async def _outbind(self, step: steps.Outbind) -> str:
-        host, port = self._place.gateway
-        try:
-            await self._smsc.outbind(host, port, step.system_id, step.password)
-        except OSError as error:
-            raise Unmet(f"expected a gateway on {host}:{port} (--gateway); seen: {error.strerror or error}") from None
-        return f"outbind to {host}:{port}"
+        (host, port), deadline = self._place.gateway, asyncio.get_running_loop().time() + step.within_s
+        while True:
+            try:
+                await self._smsc.outbind(host, port, step.system_id, step.password)
+            except OSError as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    reason = error.strerror or error
+                    raise Unmet(f"expected a gateway on {host}:{port} (--gateway); seen: {reason}") from None
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return f"outbind to {host}:{port}"
 
     async def _wait(self, step: steps.Wait) -> str:
         await asyncio.sleep(step.seconds)

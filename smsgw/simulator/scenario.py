@@ -203,6 +203,8 @@ def _cross_check(played: tuple[AnyStep, ...], setup: SmscSetup, problems: list[s
         place = f"step {number} ({steps.word(step)}): "
         if isinstance(step, steps.ExpectAnswer) and step.message and step.message not in names:
             problems.append(f"{place}message: no step delivers one named {words.shown(step.message)}")
+        if isinstance(step, steps.Deliver) and step.apart and not (step.source.isdigit() or "{" in step.source):
+            problems.append(f"{place}from: {words.shown(step.source)} is no number, from which others could follow")
         if isinstance(step, steps.ExpectPdu):
             fields = {field.name for field in msgspec.structs.fields(_REQUESTS[step.pdu])}
             problems += [

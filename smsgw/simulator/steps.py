@@ -61,7 +61,7 @@ class ExpectAnswer(Expectation, frozen=True, kw_only=True, forbid_unknown_fields
 class ExpectReply(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="expect reply"):
     """Messages to a subscriber that the SMSC took, whole."""
 
-    to: str = ""  # default: the subscriber of the last message
+    to: str = ""  # default: the subscriber of the last message; "*": anybody
     text: str = ""  # that each of them holds
     times: Times = 1
 
@@ -104,6 +104,7 @@ class Deliver(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
     esm_class: Octet = 0
     service_type: Annotated[str, Meta(max_length=5)] = ""
     times: Times = 1
+    apart: bool = False  # each time from another subscriber: the numbers follow each other
 
 
 class Alert(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="alert"):
@@ -221,8 +222,8 @@ class Write(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="wr
     octets: str
 
 
-class Outbind(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="outbind"):
-    """Connect to the gateway (--gateway) and ask it to bind."""
+class Outbind(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="outbind"):
+    """Connect to the gateway (--gateway), as soon as it listens there, and ask it to bind."""
 
     system_id: str = "simulator"
     password: str = "secret"  # noqa: S105 - a simulator's, told to everybody

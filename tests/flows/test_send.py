@@ -251,6 +251,33 @@ async def test_a_refusal_that_says_later_is_tried_again_after_a_pause(engine: En
         assert await one.rows("mts", "tries") == [(2,)]
 
 
+async def test_throttling_for_minutes_loses_nothing_and_keeps_each_subscribers_order(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one, retry_first_s=1, retry_ceiling_s=30)
+        async with box.running() as outbox:
+            for _ in range(2):  # messages; both go to the same three phones
+                for number in range(3):
+                    await one.sms("SUN", source_addr=str(359_880_000_000 + number))
+            outbox.offer(one.sent)
+            refused, until_ms = 0, one.clock.now_ms() + 300 * SECOND
+            taken: list[Outgoing] = []
+            while len(taken) < 6:
+                for message in box.take_all():
+                    if one.clock.now_ms() < until_ms:
+                        outbox.refused(message, status.ESME_RTHROTTLED)
+                        refused += 1
+                    else:
+                        outbox.accepted(message, str(len(taken)))
+                        taken.append(message)
+                one.clock.advance(outbox.wait_ms() or 1)
+        assert 3 * 10 <= refused <= 3 * 30, "it neither gives up nor hammers"
+        for number in range(3):
+            phone = str(359_880_000_000 + number)
+            sent = [message.row.id for message in taken if message.row.destination == phone]
+            assert sent == [message.row.id for message in one.sent if message.row.destination == phone]
+        assert [row[0] for row in await told(one)] == ["accepted"] * 6
+
+
 async def test_the_pauses_grow_up_to_their_ceiling(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         box = Box(one, retry_first_s=1, retry_ceiling_s=10)

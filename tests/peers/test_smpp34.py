@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -94,3 +96,72 @@ async def test_what_it_throttles_is_sent_again(tmp_path: Path) -> None:
             await _until(Books(file=daemon.database), "select status, tries from mts", [("accepted", 2)])
     finally:
         await server.stop()
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[smpp34.Server, int]]:
+    port = free_port()
+    server = smpp34.Server("127.0.0.1", port)
+    await server.start()
+    try:
+        yield server, port
+    finally:
+        await server.stop()
+
+
+async def test_a_receiver_and_a_transmitter(tmp_path: Path) -> None:
+    async with (
+        serving() as (server, port),
+        daemon_of(tmp_path, {"rust": {"port": port, "bind": "separate"}}) as daemon,
+    ):
+        daemon.start()
+        binds = [await _next(server, smpp34.Esme) for _ in range(2)]
+        [receiver] = [esme for esme in binds if esme.can_receive]
+        # It takes no receiver's answer, its own client's neither, and waits for it; nor is a transmitter answered.
+        delivering = asyncio.ensure_future(deliver(receiver, b"SUN"))
+        submitted = await _next(server, smpp34.SubmitSmEvent)
+        assert submitted.session_id != receiver.session_id
+        assert submitted.short_message.startswith(b"Your code is ")
+        assert await Books(file=daemon.database).number("select count(*) from codes") == 1
+        delivering.cancel()
+
+
+async def test_long_messages_both_ways_with_a_receipt_for_each_part(tmp_path: Path) -> None:
+    reply = {"reply": "Благодарим Ви! " * 6 + "{code}", "max_replies": 5}
+    async with (
+        serving() as (server, port),
+        daemon_of(tmp_path, {"rust": {"port": port, "receipts": True}}, service=reply) as daemon,
+    ):
+        daemon.start()
+        esme = await _next(server, smpp34.Esme)
+        for part in (b"\5\0\3\7\2\2 and more", b"\5\0\3\7\2\1SUN"):
+            assert (await deliver(esme, part, esm_class=0x40)).is_success
+        parts = []
+        for number in range(2):  # one subscriber's messages go out one after the other
+            parts.append(await _next(server, smpp34.SubmitSmEvent))
+            parts[-1].accept(f"7a3{number}")
+        assert [(one.esm_class, one.short_message[4:6]) for one in parts] == [(0x40, b"\2\1"), (0x40, b"\2\2")]
+        text = b"".join(one.short_message[6:] for one in parts).decode("utf-16-be")
+        assert text.startswith("Благодарим Ви! Благодарим Ви! ")
+        for number in (1, 0):
+            receipt = f"id:7a3{number} sub:001 dlvrd:001 submit date:2601010000 done date:2601010000 stat:DELIVRD"
+            assert (await deliver(esme, receipt.encode(), esm_class=_RECEIPT)).is_success
+        books = Books(file=daemon.database)
+        await _until(books, "select status from mts order by part", [("delivered",), ("delivered",)])
+        assert await books.number("select count(*) from codes") == 1
+
+
+async def test_it_unbinds_and_the_daemon_comes_back(tmp_path: Path) -> None:
+    async with (
+        serving() as (server, port),
+        daemon_of(tmp_path, {"rust": {"port": port}}) as daemon,
+    ):
+        daemon.start()
+        first = await _next(server, smpp34.Esme)
+        await first.unbind()
+        events = [await asyncio.wait_for(server.next(), _WAIT_S) for _ in range(2)]
+        [second] = [event for event in events if isinstance(event, smpp34.Esme)]
+        assert second.session_id != first.session_id
+        assert (await deliver(second, b"SUN")).is_success
+        (await _next(server, smpp34.SubmitSmEvent)).accept("1")
+        await _until(Books(file=daemon.database), "select status from mts", [("accepted",)])

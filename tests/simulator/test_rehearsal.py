@@ -56,7 +56,7 @@ def test_everything_is_as_it_should_be() -> None:
     assert outcomes[1].note == "hello"
     assert 2.0 <= outcomes[1].at_s < 2.5
     assert [one.said for one in outcomes][1:5] == [
-        "359888123456 to 1234: short_message, data_coding 0",
+        "359888123456 to 1234: short_message, 1 part(s), data_coding 0",
         "the gateway has answered ESME_ROK",
         "1234 to 359888123456: two",
         "the gateway has sent submit_sm once",
@@ -100,6 +100,6 @@ def test_without_a_bind_the_rest_is_left_out() -> None:
 
 
 def test_a_gateway_that_does_not_listen() -> None:
-    [outcome] = play([{"do": "outbind"}])
+    [outcome] = play([{"do": "outbind", "within_s": 1.0}])
     assert outcome.met is False
     assert outcome.said.startswith("expected a gateway on :0 (--gateway); seen: ")

@@ -5,8 +5,9 @@ from hypothesis import given, strategies as st
 from smpplib import consts
 
 from smsgw.errors import PduError
-from smsgw.smpp import status, tlvs
-from smsgw.smpp.pdus import SubmitSm
+from smsgw.smpp import pdus, status, tlvs
+from smsgw.smpp.codec import decode, encode
+from smsgw.smpp.pdus import Pdu, SubmitSm
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,17 @@ def test_text_ends_at_its_nul_or_its_length(value: bytes, text: str) -> None:
 )
 def test_integers_have_any_length_from_1_to_8(value: bytes, number: int | None) -> None:
     assert tlvs.integer({tlvs.SAR_MSG_REF_NUM: value}, tlvs.SAR_MSG_REF_NUM) == number
+
+
+_KNOWN = [value for name, value in vars(tlvs).items() if name.isupper() and isinstance(value, int) and name[0] != "_"]
+
+
+@pytest.mark.parametrize("pdu", pdus.ALL, ids=lambda pdu: str(pdu.name))
+def test_a_known_tlv_may_stand_where_no_table_lists_it(pdu: type[Pdu]) -> None:
+    """Other gateways raise KeyError for sc_interface_version in a deliver_sm."""
+    values = dict.fromkeys(_KNOWN, b"\x01")
+    assert len(values) > 40
+    assert decode(encode(pdu(tlvs=values), 1)).tlvs == values
 
 
 def test_a_missing_tlv_is_none() -> None:

@@ -232,8 +232,12 @@ async def until(condition: Callable[[], object], seconds: float, explain: Callab
 
 
 def toml(table: Table) -> str:
-    """Write a table: values first, then the tables in it."""
-    values = [f"{name} = {json.dumps(value)}" for name, value in table.items() if not isinstance(value, Mapping)]
+    """Write a table: values first, then the tables in it; None leaves a value out."""
+    values = [
+        f"{name} = {json.dumps(value)}"
+        for name, value in table.items()
+        if not isinstance(value, Mapping) and value is not None
+    ]
     tables = [f"[{name}]\n{toml(value)}" for name, value in table.items() if isinstance(value, Mapping)]
     return "\n".join([*values, *tables]) + "\n"
 
