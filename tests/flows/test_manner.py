@@ -32,6 +32,8 @@ async def read_back(one: World, link: str = "north") -> list[Outgoing]:
     found = []
     while (message := outbox.take()) is not None:
         found.append(message)
+        outbox.accepted(message, "")  # one to each phone is on its way
+    await outbox.close()
     return found
 
 

@@ -31,7 +31,7 @@ def ids(one: Server) -> list[str]:
 
 
 async def secret(daemon: Daemon) -> str:
-    done = await asyncio.to_thread(smsgw, daemon.folder, "webhooks", "secret", "sun")
+    done = await asyncio.to_thread(smsgw, daemon.folder, "webhooks", "secret", "show", "sun")
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
