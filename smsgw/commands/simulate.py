@@ -173,6 +173,6 @@ def _conclude(scenario: Scenario, rehearsal: Rehearsal) -> None:
         )
     else:
         screen.print(f"[bold green]as it should be[/]: {len(expected)} of {len(expected)} expectations")
-    if scenario.records:
+    if scenario.records and not unmet:
         told = ", ".join(f"{name}: {count}" for name, count in scenario.records.items())
         screen.print(f"  look it up in the gateway's records: {told}", markup=False)

@@ -36,8 +36,9 @@ class Expectation(Step, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ExpectBound(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="expect bound"):
-    """Binds of these kinds stand; more may."""
+    """Binds of these kinds stand; more may. A gateway may pause for half a minute between two attempts."""
 
+    within_s: Seconds = 60.0
     kinds: tuple[Kind, ...] = ("transceiver",)
 
 
