@@ -741,6 +741,36 @@ async def test_what_is_settled_while_the_store_is_being_read_is_not_sent_again(e
             assert second.row.id in outbox._held
 
 
+async def test_what_is_offered_while_the_store_is_being_read_stays_behind_what_is_older(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        old, read = await buy(one), one.database.read
+        await one.sms(source_addr=old[0].row.destination)
+        new = one.sent[-1:]
+
+        async def meanwhile() -> None:
+            box.outbox.offer(new)
+
+        @asynccontextmanager
+        async def slowly() -> AsyncIterator[Reader]:
+            async with read() as reader:
+                yield Slow(reader, meanwhile)
+
+        one.database.read = slowly  # type: ignore[method-assign]  # the test is about this race
+        async with box.running() as outbox, asyncio.timeout(10):
+            found: list[Outgoing] = []
+            while len(found) < len(old + new):
+                box.woken.clear()
+                for message in box.take_all():
+                    found.append(message)
+                    outbox.accepted(message, "")
+                if outbox.wait_ms() is None and not box.woken.is_set():
+                    await asyncio.sleep(0)
+            assert names(found) == names(old + new)
+            await outbox.close()
+            assert outbox.take() is None, "once"
+
+
 async def test_reading_is_tried_again_until_the_store_works(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         messages = await buy(one)
