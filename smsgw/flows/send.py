@@ -40,6 +40,7 @@ _RECORD_AGAIN_S = 0.5
 _READ_AGAIN_S = 1.0
 _CLOSE_S = 5.0
 _MOST_GIVEN_UP = 10_000  # ids
+_TRIES_BEFORE_OTHERS = 5  # of a message that is refused for itself; then its subscriber's others need not wait for it
 _MOST_PAUSES = 20  # by then every pause is the longest
 
 
@@ -162,6 +163,10 @@ class Outbox:
         else:
             self._settle(message, Status.REFUSED, command_status, None)
 
+    def unsendable(self, message: Outgoing, command_status: int) -> None:
+        """Report that it cannot be written as a PDU. No SMSC said that: the link's table is not asked."""
+        self._settle(message, Status.REFUSED, command_status, None)
+
     def unanswered(self, message: Outgoing) -> None:
         """Report that no response came: an unbilled message is sent at least once, so it is sent again."""
         self._try_again(message, None, None)
@@ -183,7 +188,12 @@ class Outbox:
         not_before_ms = self._ports.clock.now_ms() + pause_ms
         row = structs.replace(message.row, tries=tries, not_before_ms=not_before_ms)
         self._out.discard(row.id)
-        self._lanes[_lane(row)].again(structs.replace(message, row=row))
+        lane, again = self._lanes[_lane(row)], structs.replace(message, row=row)
+        slow = command_status is not None and self._rules.of(command_status).slow
+        if tries >= _TRIES_BEFORE_OTHERS and not slow:  # slow: all of the link's messages are refused alike
+            lane.give_way(again, self._ports.clock.now_ms())
+        else:
+            lane.again(again)
         log.warning("mt.again", mt=row.id, mo=row.mo, link=self._link, tries=tries, command_status=command_status)
         self._submit(Retry(id=row.id, not_before_ms=not_before_ms, tries=tries, command_status=command_status))
         self._wake()

@@ -412,6 +412,40 @@ async def test_what_follows_a_refused_message_to_the_same_phone_waits_for_it(sql
             assert arrived == names(one.sent)
 
 
+async def test_one_that_is_refused_for_ever_does_not_keep_what_was_paid_for_later(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            for _ in range(3):
+                await one.sms()
+            poisoned, *others = one.sent
+            outbox.offer(one.sent)
+            taken: list[str] = []
+            for _ in range(120):
+                for message in box.take_all():
+                    taken.append(message.row.id)
+                    if message.row.id == poisoned.row.id:
+                        outbox.refused(message, status.ESME_RSYSERR)
+                    else:
+                        outbox.accepted(message, "")
+                one.clock.advance(SECOND)
+            sent = [mt for mt in taken if mt != poisoned.row.id]
+            assert sent == names(others), "in their order, once, within two minutes"
+            assert taken.index(sent[0]) == 5, "not at the first refusal"
+            assert taken[-1] == poisoned.row.id, "it is still tried"
+
+
+async def test_what_cannot_be_written_was_never_sent_whatever_the_link_s_table_says(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one, status={"ESME_RINVPARLEN": "sent", "ESME_RINVCMDID": "again 1s"})
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2"))
+            first, second = box.take_all()
+            outbox.unsendable(first, status.ESME_RINVPARLEN)
+            outbox.unsendable(second, status.ESME_RINVCMDID)
+        assert [row[0] for row in await told(one)] == ["refused", "refused"]
+
+
 async def test_the_order_is_kept_over_a_restart(engine: Engine) -> None:
     async with world(engine) as one:
         box = Box(one)

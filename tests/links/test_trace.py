@@ -260,7 +260,7 @@ def test_a_full_disk_ends_a_capture_and_nothing_else(tmp_path: Path) -> None:
     with file._file, Path("/dev/full").open("wb") as full:
         file._file = full
         submit = pdus.SubmitSm(source_addr="1234", destination_addr="359888123456", short_message=b"SUNSHINE")
-        lines = traced(*[(submit, "out")] * 3, file=file)  # type: ignore[list-item]  # a direction
+        lines = traced((submit, "out"), (submit, "out"), file=file)
         assert [line["event"] for line in lines].count("link.trace_failed") == 1
         file.close()
 
