@@ -1,7 +1,8 @@
 """The order in which a link's messages go out: those of one subscriber one after the other, those of all others beside.
 
 A subscriber's next message waits until the one before has come to its end, so that a refusal in the middle of a window
-puts off what follows it too, and the parts of a long text arrive as they were written. An SMSC answers within
+puts off what follows it too, and the parts of a long text arrive as they were written. One that is refused again and
+again gives way: what comes after it may be paid for, and wrong with nothing. An SMSC answers within
 milliseconds; what this costs is nothing beside the radio, and nobody else waits for it.
 """
 
@@ -56,6 +57,12 @@ class Lane:
     def again(self, message: Outgoing) -> None:
         """Put off one that was taken until its time (``not_before_ms``); it stays before the subscriber's others."""
         heapq.heappush(self._later, (message.row.not_before_ms, message.row.id, message))
+
+    def give_way(self, message: Outgoing, now_ms: int) -> None:
+        """Put off one that was taken, and let the subscriber's others pass: it may be this one that is never taken."""
+        self.again(message)
+        if message.row.destination in self._behind:
+            self.done(message, now_ms)
 
     def done(self, message: Outgoing, now_ms: int) -> None:
         """Hear that one that was taken has come to its end: it is the next one's turn."""

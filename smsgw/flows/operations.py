@@ -38,6 +38,9 @@ _MOST_ASKED: Final = 3  # about one missing receipt
 _OLDEST_MS: Final = 72 * 3_600_000  # SMSCs know messages for a few days
 _UNREPORTED: Final = 100  # looked for at once
 _KEEP_MS: Final = 90 * 86_400_000
+_RECORD_AGAIN_S: Final = 0.5
+# SMPP 3.4 §4.9.1: a cancel_sm without a message_id means every message between two addresses.
+_NAMELESS: Final = "the operator gave it no id to be asked about by"
 _GSM7_ALONE, _UCS2_ALONE = 160, 140  # octets of a message that is not cut
 
 
@@ -84,6 +87,8 @@ async def request(ports: Ports, catalog: Catalog, question: Question) -> str:
         raise Refused(f"{message.link}: supports: the operator does not offer {NEEDED[kind]}")
     if message.status != Status.ACCEPTED:
         raise Refused(f"{mt}: it is {message.status}; only accepted messages can be asked about")
+    if not message.message_id:
+        raise Refused(f"{mt}: {_NAMELESS}")
     octets = _replacement(message, question.text) if kind == "replace" else None
     row = _row(ports, message.link, question, octets)
 
@@ -192,6 +197,9 @@ class Operations:
         if question.mt_status != Status.ACCEPTED:
             await self._settle(question, "failed", f"the message is {question.mt_status} by now")
             return False
+        if not question.message_id:
+            await self._settle(question, "failed", _NAMELESS)
+            return False
 
         async def take(transaction: Transaction) -> bool:
             return await operations.take(transaction, question.id)
@@ -240,7 +248,10 @@ class Operations:
         await self._settle(question, "done", state or "replaced", state)
 
     async def _settle(self, question: Waiting, outcome: str, result: str, state: str = "") -> None:
-        """Write down what came of a question; a state that it tells moves the message as a receipt does."""
+        """Write down what came of a question; a state that it tells moves the message as a receipt does.
+
+        The SMSC says it once: while the store cannot take it, it is kept, and the link's next question waits.
+        """
         ports = self._ports
         event = event_of_state(state, self._catalog.links[question.link]) if state else Event.PROGRESS
         row = ReceiptRow(
@@ -260,13 +271,23 @@ class Operations:
         following = NEXT[Status.ACCEPTED].get(event)
 
         async def body(transaction: Transaction) -> None:
-            await operations.settle(transaction, question.id, outcome, result)
+            if not await operations.settle(transaction, question.id, outcome, result):
+                return  # a commit that we were told had failed
             if state:
                 await receipts.insert(transaction, [row])
             if following is not None:
                 await receipts.deliver(transaction, [Delivered(mt=question.mt, status=following.value)])
 
-        await ports.database.transact(body)
+        while True:
+            try:
+                await ports.database.transact(body)
+            except SmsgwError as error:
+                if not error.retry:
+                    raise
+                log.warning("operations.put_off", link=question.link, error=str(error))
+                await asyncio.sleep(_RECORD_AGAIN_S)
+            else:
+                break
         log.info("mt.asked", mt=question.mt, link=question.link, kind=question.kind, outcome=outcome, result=result)
 
 

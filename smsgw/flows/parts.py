@@ -85,10 +85,16 @@ class Parts:
         )
 
     async def give_up(self, transaction: Transaction, part_keys: Sequence[str], now_ms: int) -> list[Draft]:
-        """Return what there is of these long messages, to be decided under the id of a stored part."""
+        """Return what there is of these long messages, to be decided under the id of a stored part.
+
+        What came when the first part had waited too long already is of the next message with the same reference.
+        """
         groups: dict[str, dict[int, PartRow]] = {}
+        until_ms: dict[str, int] = {}
         for row in await mos.parts_of(transaction, part_keys):
-            groups.setdefault(row.part_key, {}).setdefault(row.part_number, row)
+            patience_ms = int(self._catalog.links[row.link].part_expiry_s * 1000)
+            if row.received_ms < until_ms.setdefault(row.part_key, row.received_ms + patience_ms):
+                groups.setdefault(row.part_key, {}).setdefault(row.part_number, row)
         found = []
         for rows in groups.values():
             whole = joining.give_up([_stored_piece(row) for row in rows.values()])

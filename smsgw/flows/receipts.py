@@ -11,13 +11,14 @@ from smsgw.domain.receipts import canonical_id, event_of, zone_of
 from smsgw.flows.ports import Ports
 from smsgw.settings import LinkSettings
 from smsgw.smpp.receipt import done_ms, parse
-from smsgw.store import receipts
+from smsgw.store import mts, receipts
 from smsgw.store.database import Transaction
-from smsgw.store.receipts import Delivered, Match, ReceiptRow
+from smsgw.store.receipts import Delivered, Match, ReceiptRow, Unmatched
 
 if TYPE_CHECKING:
     from smsgw.flows.drafts import Arrival
 
+_CLOCKS_MS: Final = 60_000  # by which two nodes' clocks may differ, or one be put back
 _LONGEST_WORD: Final = 128  # of what SMSCs write; the payload keeps all of it
 
 
@@ -62,9 +63,18 @@ async def match(transaction: Transaction, link: str, named: Mapping[str, str]) -
     if not named:
         return
     await receipts.lock(transaction, link)
-    waiting = await receipts.unmatched(transaction, link, named)
+    waiting = await _possible(transaction, await receipts.unmatched(transaction, link, named), named)
     await receipts.match(transaction, [Match(id=one.id, mt=named[one.message_id]) for one in waiting])
     await receipts.deliver(transaction, _moves((named[one.message_id], one.event) for one in waiting))
+
+
+async def _possible(transaction: Transaction, waiting: list[Unmatched], named: Mapping[str, str]) -> list[Unmatched]:
+    """Leave out receipts that were there before their message: SMSCs begin anew with their ids, some every day."""
+    if not waiting:
+        return []
+    found = await mts.by_ids(transaction, {named[one.message_id] for one in waiting})
+    since_ms = {mt.id: mt.created_ms - _CLOCKS_MS for mt in found}
+    return [one for one in waiting if one.received_ms >= since_ms[named[one.message_id]]]
 
 
 def _moves(said: Iterable[tuple[str, str]]) -> list[Delivered]:

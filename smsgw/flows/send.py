@@ -40,6 +40,7 @@ _RECORD_AGAIN_S = 0.5
 _READ_AGAIN_S = 1.0
 _CLOSE_S = 5.0
 _MOST_GIVEN_UP = 10_000  # ids
+_TRIES_BEFORE_OTHERS = 5  # of a message that is refused for itself; then its subscriber's others need not wait for it
 _MOST_PAUSES = 20  # by then every pause is the longest
 
 
@@ -67,6 +68,7 @@ class Outbox:
         self._arrived: set[str] = set()  # settled by a late answer while they waited for another try
         self._passed = 0  # prompts since the last reply
         self._given_up: dict[str, None] = {}  # settled, queued in the store: not sent again in this life; oldest first
+        self._aside: dict[int, list[Outgoing]] = {}  # {lane that is being read: what was offered meanwhile}
         self._let_go: set[str] | None = None  # while the store is being read: no longer held since the reading began
         self._lacking = set(range(_LANES))  # lanes of which the store has messages that are not held
         self._more = asyncio.Event()  # there are such lanes
@@ -80,7 +82,11 @@ class Outbox:
             if message.row.id in self._held or message.row.id in self._given_up:
                 continue
             lane = _lane(message.row)
-            if (self._more.is_set() and lane in self._lacking) or self._crowd[lane] >= _CAPACITY:
+            aside = self._aside.get(lane)
+            if aside is not None and len(aside) < _CAPACITY:
+                aside.append(message)
+                continue
+            if (self._more.is_set() and lane in self._lacking) or aside is not None or self._crowd[lane] >= _CAPACITY:
                 self._lacking.add(lane)  # those in the store are older: order is kept
                 self._more.set()
                 continue
@@ -157,6 +163,10 @@ class Outbox:
         else:
             self._settle(message, Status.REFUSED, command_status, None)
 
+    def unsendable(self, message: Outgoing, command_status: int) -> None:
+        """Report that it cannot be written as a PDU. No SMSC said that: the link's table is not asked."""
+        self._settle(message, Status.REFUSED, command_status, None)
+
     def unanswered(self, message: Outgoing) -> None:
         """Report that no response came: an unbilled message is sent at least once, so it is sent again."""
         self._try_again(message, None, None)
@@ -178,7 +188,12 @@ class Outbox:
         not_before_ms = self._ports.clock.now_ms() + pause_ms
         row = structs.replace(message.row, tries=tries, not_before_ms=not_before_ms)
         self._out.discard(row.id)
-        self._lanes[_lane(row)].again(structs.replace(message, row=row))
+        lane, again = self._lanes[_lane(row)], structs.replace(message, row=row)
+        slow = command_status is not None and self._rules.of(command_status).slow
+        if tries >= _TRIES_BEFORE_OTHERS and not slow:  # slow: all of the link's messages are refused alike
+            lane.give_way(again, self._ports.clock.now_ms())
+        else:
+            lane.again(again)
         log.warning("mt.again", mt=row.id, mo=row.mo, link=self._link, tries=tries, command_status=command_status)
         self._submit(Retry(id=row.id, not_before_ms=not_before_ms, tries=tries, command_status=command_status))
         self._wake()
@@ -320,25 +335,39 @@ class Outbox:
         """Hold what is queued in the store, oldest first, up to the capacity; prompts before the bulk they lie in."""
         self._more.clear()
         self._lacking.clear()
+        self._aside = {lane: [] for lane in range(_LANES)}
+        # A result may be recorded between the snapshot that is read and the moment its rows are looked at.
+        self._let_go = set()
         try:
             for lane in (_PROMPTS, _REPLIES):
                 after: str | None = ""
                 while after is not None and lane not in self._lacking:
-                    after = await self._read_page(after, prompts=lane == _PROMPTS)
+                    after = await self._read_page(after, self._let_go, prompts=lane == _PROMPTS)
+                self._take_aside(lane, self._let_go)
         except SmsgwError:
             self.look_again()
             raise
-
-    async def _read_page(self, after: str, *, prompts: bool) -> str | None:
-        """Hold the next messages of the store; return where the page ends, None for the last."""
-        # A result may be recorded between the snapshot that is read and the moment its rows are looked at.
-        let_go: set[str] = set()
-        self._let_go = let_go
-        try:
-            async with self._ports.database.read() as reader:
-                rows = await mts.queued(reader, self._link, self._ports.node, after, _PAGE, prompts=prompts)
         finally:
+            self._aside = {}
             self._let_go = None
+
+    def _take_aside(self, lane: int, let_go: set[str]) -> None:
+        """Hold what was offered while older messages were read, behind them; what does not fit waits in the store."""
+        for message in self._aside.pop(lane):
+            mt = message.row.id
+            if mt in self._held or mt in let_go or mt in self._given_up:
+                continue
+            if self._crowd[lane] >= _CAPACITY or lane in self._lacking:
+                self._lacking.add(lane)
+                self._more.set()
+                break
+            self._hold(message)
+            self._wake()
+
+    async def _read_page(self, after: str, let_go: set[str], *, prompts: bool) -> str | None:
+        """Hold the next messages of the store; return where the page ends, None for the last."""
+        async with self._ports.database.read() as reader:
+            rows = await mts.queued(reader, self._link, self._ports.node, after, _PAGE, prompts=prompts)
         for row in rows:
             if row.id in self._held or row.id in let_go or row.id in self._given_up:
                 continue

@@ -7,6 +7,7 @@ on from the piece before, so that streams are put together again. What was on th
 import os
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -64,14 +65,18 @@ class CaptureFile:
             return
         self._left -= size
         now_us = self._now_us()
-        self._file.write(
-            _RECORD.pack(now_us // 1_000_000 & 0xFFFFFFFF, now_us % 1_000_000, len(packet), len(packet)) + packet
-        )
-        self._file.flush()
+        record = _RECORD.pack(now_us // 1_000_000 & 0xFFFFFFFF, now_us % 1_000_000, len(packet), len(packet)) + packet
+        try:
+            self._file.write(record)
+            self._file.flush()
+        except OSError:
+            self._full = True  # told once, not for each packet to come
+            raise
 
     def close(self) -> None:
-        """End."""
-        self._file.close()
+        """End; what the disk did not take is lost."""
+        with suppress(OSError):
+            self._file.close()
 
 
 class Flow:

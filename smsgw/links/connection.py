@@ -342,7 +342,7 @@ class Connection:
         except (PduError, SessionError) as error:
             told = error.command_status if isinstance(error, PduError) else status.ESME_RINVCMDID
             log.error("mt.not_sendable", mt=message.row.id, link=self._parts.link, error=str(error))
-            self._parts.senders.outbox.refused(message, told)
+            self._parts.senders.outbox.unsendable(message, told)
             return 0
         self._in_flight[number] = message
         return message.row.sms

@@ -100,7 +100,10 @@ class Traces:
         """Look every second, until cancelled."""
         try:
             while True:
-                self.look()
+                try:
+                    self.look()
+                except OSError as error:  # a folder that is not ours, a disk that is gone: nobody's message may suffer
+                    log.error("trace.failed", file=error.filename, error=error.strerror)
                 await asyncio.sleep(_PERIOD_S)
         finally:
             self.close()

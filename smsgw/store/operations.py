@@ -67,6 +67,7 @@ class Message(Struct, frozen=True, kw_only=True):
     status: str
     data_coding: int
     parts: int
+    message_id: str  # as the SMSC wrote it; empty when it gave none
 
 
 class AlertRow(Struct, frozen=True, kw_only=True):
@@ -97,9 +98,9 @@ async def take(transaction: Transaction, operation: str) -> bool:
     return await transaction.execute("operations.take", id=operation) == 1
 
 
-async def settle(transaction: Transaction, operation: str, status: str, result: str) -> None:
-    """Record what came of a question."""
-    await transaction.execute("operations.settle", id=operation, status=status, result=result)
+async def settle(transaction: Transaction, operation: str, status: str, result: str) -> bool:
+    """Record what came of a question; False when that is recorded already."""
+    return await transaction.execute("operations.settle", id=operation, status=status, result=result) == 1
 
 
 async def by_id(reader: Reader, operation: str) -> Operation | None:

@@ -45,6 +45,7 @@ class Unmatched(Struct, frozen=True, kw_only=True):
     link: str
     message_id: str
     event: str
+    received_ms: int
 
 
 async def lock(transaction: Transaction, link: str) -> None:

@@ -24,6 +24,9 @@ _ALONE: Final[dict[Unit, int]] = {"septet": 160, "octet": 140, "ucs2": 140}  # o
 # The same beside a header, which costs 6 or 7 octets. With sar_ TLVs the SMSC chooses the header: room for the longer.
 _PART: Final[dict[Unit, tuple[int, int]]] = {"septet": (153, 152), "octet": (134, 133), "ucs2": (134, 132)}
 
+_HANDED: Final = 254  # octets that short_message takes (SMPP 3.4 §5.2.22)
+_LONGEST_HEADER: Final = 7
+
 _CONCATENATED, _CONCATENATED_WIDE = 0x00, 0x08  # TS 23.040 §9.2.3.24.1 and §9.2.3.24.8
 _SINGLE_SHIFT, _LOCKING_SHIFT = 0x24, 0x25  # TS 23.040 §9.2.3.24.15 and §9.2.3.24.16
 _LENGTH: Final = {_CONCATENATED: 3, _CONCATENATED_WIDE: 4}
@@ -90,10 +93,11 @@ def split(text: str, *, reference: int, max_parts: int = MAX_PARTS, outlet: Outl
     """
     ways = coding.encode(text, outlet.codings, outlet.default_alphabet)
     for way in ways:
-        if len(way.data) <= _ALONE[way.unit]:
+        if len(way.data) <= _ALONE[way.unit] and _is_handed(way, way.data, _HANDED):
             return [Segment(data_coding=way.data_coding, esm_class=0, payload=way.handed(way.data), part=1, parts=1)]
     wide = outlet.long_messages in {"udh16", "sar"}
-    cut = [list(_cut(way, _PART[way.unit][wide])) for way in ways]
+    handed = None if outlet.long_messages == "payload" else _HANDED - _LONGEST_HEADER
+    cut = [list(_cut(way, _PART[way.unit][wide], handed)) for way in ways]
     chosen = min(range(len(ways)), key=lambda at: len(cut[at]))
     way, bodies = ways[chosen], cut[chosen]
     if len(bodies) > min(max_parts, MAX_PARTS):
@@ -155,17 +159,29 @@ _BUILD: Final[dict[LongMessages, Callable[[Encoded, list[bytes], int], list[Segm
 }
 
 
-def _cut(way: Encoded, size: int) -> Iterator[bytes]:
-    data, start = way.data, 0
-    while start < len(data):
-        end = start + size
-        if end < len(data):
-            if way.unit == "septet" and data[end - 1] == ESCAPE:
-                end -= 1
-            elif way.unit == "ucs2" and data[end - 2] in _HIGH_SURROGATES:
-                end -= 2
-        yield data[start:end]
+def _cut(way: Encoded, size: int, handed: int | None) -> Iterator[bytes]:
+    start = 0
+    while start < len(way.data):
+        end = _before_pair(way, start + size)
+        while handed is not None and not _is_handed(way, way.data[start:end], handed):
+            end = _before_pair(way, min(end, len(way.data)) - 2)
+        yield way.data[start:end]
         start = end
+
+
+def _before_pair(way: Encoded, end: int) -> int:
+    """Return where to cut, so as not to part an escape pair or a surrogate pair."""
+    if end < len(way.data):
+        if way.unit == "septet" and way.data[end - 1] == ESCAPE:
+            return end - 1
+        if way.unit == "ucs2" and way.data[end - 2] in _HIGH_SURROGATES:
+            return end - 2
+    return end
+
+
+def _is_handed(way: Encoded, piece: bytes, most: int) -> bool:
+    """Whether short_message takes a piece that the radio does: in UTF-8 its characters may be of several octets."""
+    return way.codec != "utf-8" or len(way.handed(piece)) <= most
 
 
 def strip_udh(payload: bytes) -> tuple[dict[int, bytes], bytes]:

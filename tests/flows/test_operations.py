@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from smsgw.errors import SessionError
+from smsgw.errors import SessionError, StoreUnavailable
 from smsgw.flows import operations
 from smsgw.flows.operations import Operations, Question, Refused
 from smsgw.settings import LinkSettings
@@ -172,6 +172,43 @@ async def test_a_message_that_is_not_there_or_not_accepted(sqlite: Engine) -> No
         await one.sms()
         with pytest.raises(Refused, match="it is queued; only accepted messages"):
             await ask(one, "query", one.sent[-1].row.id)
+
+
+async def test_a_message_without_an_id_is_never_asked_about(engine: Engine) -> None:
+    """cancel_sm without a message_id cancels whatever waits between two addresses (SMPP 3.4 §4.9.1)."""
+    async with world(engine, links=link(receipts=True, ask_after_s=100)) as one:
+        mt = await Sender(one).send("")
+        with pytest.raises(Refused, match="the operator gave it no id"):
+            await ask(one, "cancel", mt)
+        one.clock.advance(200 * SECOND)
+        smsc = Smsc()
+        assert await daemon(one, smsc).round("north") == 0
+        assert smsc.asked == []
+        assert await told(one) == []
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_an_answer_is_kept_until_the_store_takes_it(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    committed: bool,  # noqa: FBT001 - a column
+) -> None:
+    monkeypatch.setattr(operations, "_RECORD_AGAIN_S", 0.0)
+    async with world(engine, links=link()) as one:
+        mt = await Sender(one).send("7")
+        await ask(one, "cancel", mt)
+
+        class Meanwhile(Smsc):
+            async def ask(self, request: Pdu) -> Pdu:
+                faults = one.database.behind if committed else one.database.before
+                faults.append(StoreUnavailable("the disk is full"))
+                return await super().ask(request)
+
+        smsc = Meanwhile(pdus.CancelSmResp())
+        assert await daemon(one, smsc).round("north") == 1
+        assert await told(one) == [("cancel", "done", "DELETED")]
+        assert await states(one) == [(mt, "failed")]
+        assert await one.count("receipts") == len(smsc.asked) == 1
 
 
 async def test_a_receipt_that_does_not_come_is_asked_for_three_times(engine: Engine) -> None:

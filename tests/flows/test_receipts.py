@@ -11,7 +11,7 @@ from smsgw.flows import sweep, trace
 from smsgw.flows.send import Outbox
 from smsgw.settings import Retention
 from smsgw.smpp import tlvs
-from tests.flows.world import LINK, SUN, World, changed, deliver, receipt, world
+from tests.flows.world import LINK, SECOND, SUN, World, changed, deliver, receipt, world
 from tests.servers.engines import Engine
 
 T = TypeVar("T")
@@ -75,6 +75,17 @@ async def test_a_receipt_may_come_before_the_response(engine: Engine) -> None:
         mt = await Sender(one).send("7")
         assert await states(one) == [(mt, "delivered")]
         assert await one.rows("receipts", "mt") == [(mt,), (mt,)]
+
+
+async def test_a_receipt_is_of_no_message_that_was_made_after_it(engine: Engine) -> None:
+    async with world(engine) as one:
+        await one.take(one.arrival(pdu=receipt("7", "UNDELIV")))
+        one.clock.advance(24 * 3_600 * SECOND)
+        mt = await Sender(one).send("7")
+        assert await states(one) == [(mt, "accepted")], "the SMSC has begun anew with its ids"
+        assert await one.rows("receipts", "mt") == [(None,)]
+        await one.take(one.arrival(pdu=receipt("7")))
+        assert await states(one) == [(mt, "delivered")]
 
 
 async def test_twice_is_once(engine: Engine) -> None:

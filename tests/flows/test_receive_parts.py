@@ -241,6 +241,21 @@ async def test_a_reference_that_is_used_again_ends_the_message_before(engine: En
         assert len(one.sent) == 2
 
 
+async def test_what_was_given_up_takes_no_part_of_the_next_message_along(engine: Engine) -> None:
+    async with world(engine) as one:
+        old, new = parts("SUN " + "а" * 100, reference=7), parts("SUN " + "я" * 100, reference=7)  # noqa: RUF001 - Cyrillic
+        await one.take(*arrivals(one, old[:1]))
+        one.clock.advance(PATIENCE)
+        await one.take(*arrivals(one, new[1:]))
+        assert await one.receiver.give_up_parts() == 1
+        await one.take(*arrivals(one, new[:1]))
+        assert await one.rows("mos", "status", "outcome", "incomplete", "body") == [
+            ("done", "code_issued", 1, "SUN " + "а" * 63),  # noqa: RUF001 - Cyrillic
+            ("joined", None, 0, None),
+            ("done", "code_issued", 0, "SUN " + "я" * 100),
+        ]
+
+
 async def test_a_crash_before_the_end_leaves_it_to_the_next_life(engine: Engine) -> None:
     async with world(engine) as one:
         await one.take(*arrivals(one, parts(TEXT)[:2]))

@@ -412,6 +412,40 @@ async def test_what_follows_a_refused_message_to_the_same_phone_waits_for_it(sql
             assert arrived == names(one.sent)
 
 
+async def test_one_that_is_refused_for_ever_does_not_keep_what_was_paid_for_later(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            for _ in range(3):
+                await one.sms()
+            poisoned, *others = one.sent
+            outbox.offer(one.sent)
+            taken: list[str] = []
+            for _ in range(120):
+                for message in box.take_all():
+                    taken.append(message.row.id)
+                    if message.row.id == poisoned.row.id:
+                        outbox.refused(message, status.ESME_RSYSERR)
+                    else:
+                        outbox.accepted(message, "")
+                one.clock.advance(SECOND)
+            sent = [mt for mt in taken if mt != poisoned.row.id]
+            assert sent == names(others), "in their order, once, within two minutes"
+            assert taken.index(sent[0]) == 5, "not at the first refusal"
+            assert taken[-1] == poisoned.row.id, "it is still tried"
+
+
+async def test_what_cannot_be_written_was_never_sent_whatever_the_link_s_table_says(sqlite: Engine) -> None:
+    async with world(sqlite) as one:
+        box = Box(one, status={"ESME_RINVPARLEN": "sent", "ESME_RINVCMDID": "again 1s"})
+        async with box.running() as outbox:
+            outbox.offer(await buy(one, "SUN 1", "SUN 2"))
+            first, second = box.take_all()
+            outbox.unsendable(first, status.ESME_RINVPARLEN)
+            outbox.unsendable(second, status.ESME_RINVCMDID)
+        assert [row[0] for row in await told(one)] == ["refused", "refused"]
+
+
 async def test_the_order_is_kept_over_a_restart(engine: Engine) -> None:
     async with world(engine) as one:
         box = Box(one)
@@ -739,6 +773,36 @@ async def test_what_is_settled_while_the_store_is_being_read_is_not_sent_again(e
             assert done
             assert box.take_all() == []
             assert second.row.id in outbox._held
+
+
+async def test_what_is_offered_while_the_store_is_being_read_stays_behind_what_is_older(engine: Engine) -> None:
+    async with world(engine) as one:
+        box = Box(one)
+        old, read = await buy(one), one.database.read
+        await one.sms(source_addr=old[0].row.destination)
+        new = one.sent[-1:]
+
+        async def meanwhile() -> None:
+            box.outbox.offer(new)
+
+        @asynccontextmanager
+        async def slowly() -> AsyncIterator[Reader]:
+            async with read() as reader:
+                yield Slow(reader, meanwhile)
+
+        one.database.read = slowly  # type: ignore[method-assign]  # the test is about this race
+        async with box.running() as outbox, asyncio.timeout(10):
+            found: list[Outgoing] = []
+            while len(found) < len(old + new):
+                box.woken.clear()
+                for message in box.take_all():
+                    found.append(message)
+                    outbox.accepted(message, "")
+                if outbox.wait_ms() is None and not box.woken.is_set():
+                    await asyncio.sleep(0)
+            assert names(found) == names(old + new)
+            await outbox.close()
+            assert outbox.take() is None, "once"
 
 
 async def test_reading_is_tried_again_until_the_store_works(sqlite: Engine) -> None:

@@ -117,6 +117,9 @@ class Waiting:
     def refused(self, message: Outgoing, command_status: int, _: str = "") -> None:
         self.said.append((message.row.id, command_status))
 
+    def unsendable(self, message: Outgoing, command_status: int) -> None:
+        self.said.append((message.row.id, f"unsendable {command_status}"))
+
     def late(self, message: Outgoing, message_id: str) -> None:
         self.said.append((message.row.id, f"late {message_id}"))
 

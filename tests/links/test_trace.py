@@ -1,5 +1,6 @@
 """The trace of a link: every PDU on a line, nobody's number, text or password in it; and switches that end."""
 
+import asyncio
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -252,6 +253,35 @@ def test_a_switch_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) ->
     with looking(tmp_path, {"north": north}, Stopped()) as daemon:
         daemon.look()
     assert north.told == []
+
+
+def test_a_full_disk_ends_a_capture_and_nothing_else(tmp_path: Path) -> None:
+    file = CaptureFile(tmp_path / "north.pcap", 1 << 20, lambda: 0)
+    with file._file, Path("/dev/full").open("wb") as full:
+        file._file = full
+        submit = pdus.SubmitSm(source_addr="1234", destination_addr="359888123456", short_message=b"SUNSHINE")
+        lines = traced((submit, "out"), (submit, "out"), file=file)
+        assert [line["event"] for line in lines].count("link.trace_failed") == 1
+        file.close()
+
+
+async def test_a_folder_that_is_not_ours_ends_no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Stopped()
+    traces.switch_on(tmp_path, "gone", clock.now_ms(), 1_000, capture=False)
+
+    def refuse(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied", "gone.json")
+
+    monkeypatch.setattr(traces, "switch_off", refuse)
+    monkeypatch.setattr(traces, "_PERIOD_S", 0.0)
+    with capture_logs() as lines:
+        task = asyncio.create_task(Traces(tmp_path, {}, clock).run())
+        while len(lines) < 2:  # noqa: ASYNC110 - turns of the loop, no time
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert {line["event"] for line in lines} == {"trace.failed"}
 
 
 def test_a_switch_names_no_file_elsewhere(tmp_path: Path) -> None:

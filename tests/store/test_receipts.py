@@ -79,8 +79,8 @@ async def test_receipts_wait_for_the_response_that_names_their_message(engine: E
             )
         async with database.read() as reader:
             assert await receipts.unmatched(reader, "north", {"7", "9"}) == [
-                Unmatched(id="rcpt_1", link="north", message_id="7", event="progress"),
-                Unmatched(id="rcpt_2", link="north", message_id="7", event="deliver"),
+                Unmatched(id="rcpt_1", link="north", message_id="7", event="progress", received_ms=1_000),
+                Unmatched(id="rcpt_2", link="north", message_id="7", event="deliver", received_ms=1_000),
             ]
             assert await receipts.unmatched(reader, "north", set()) == []
 

@@ -276,7 +276,9 @@ def test_any_text_arrives_over_any_link(text: str, outlet: Outlet, reference: in
     assert read_by(outlet, sent) == text
     assert sum(one.sms for one in sent) <= sum(one.sms for one in segments.split(text, reference=1)) * 2 + 1
     limit = 65_535 if sent[0].whole else 160
-    assert all(len(one.payload) <= limit or outlet.default_alphabet == "utf8" for one in sent)
+    if outlet.default_alphabet == "utf8" and not sent[0].whole:
+        limit = 254
+    assert all(len(one.payload) <= limit for one in sent)
 
 
 @pytest.mark.parametrize(
@@ -331,6 +333,16 @@ def test_the_coding_that_takes_the_fewest_sms_is_chosen_and_of_equals_the_first(
     dear = Outlet(codings=("ucs2", "default"))
     assert {one.data_coding for one in segments.split("a" * 70, reference=1, outlet=dear)} == {8}
     assert {one.data_coding for one in segments.split("a" * 71, reference=1, outlet=dear)} == {0}
+
+
+@pytest.mark.parametrize("long_messages", ["udh8", "udh16", "sar", "payload"])
+@pytest.mark.parametrize("text", ["é" * 127, "é" * 128, "é" * 160, "€" * 80, "é€" * 200, "я😀" * 200])
+def test_short_message_takes_each_piece_in_utf8_too(text: str, long_messages: LongMessages) -> None:
+    outlet = Outlet(codings=("default",), default_alphabet="utf8", long_messages=long_messages)
+    sent = segments.split(text, reference=1, outlet=outlet)
+    assert all(one.whole or len(one.payload) <= 254 for one in sent)
+    header = {"udh8": 6, "udh16": 7}.get(long_messages, 0) if len(sent) > 1 else 0
+    assert "".join(one.payload[header:].decode() for one in sent) == text
 
 
 def test_packed_parts_begin_at_a_septet_boundary() -> None:

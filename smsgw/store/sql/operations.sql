@@ -29,12 +29,12 @@ select id, link, mt, kind, created_ms, until_ms, actor, status, result from oper
 
 -- name: message
 -- A message, as far as it takes to ask about it.
-select id, link, status, data_coding, parts from mts where id = :mt;
+select id, link, status, data_coding, parts, coalesce(smsc_message_id, message_id, '') from mts where id = :mt;
 
 -- name: unreported
 -- Accepted messages that wait for a receipt for too long, and were not asked about so often yet; the oldest first.
 select id from mts
-where link = :link and status = 'accepted' and registered <> 0 and answered_ms <= :before_ms and answered_ms > :after_ms
+where link = :link and status = 'accepted' and registered <> 0 and message_id is not null and answered_ms <= :before_ms and answered_ms > :after_ms
     and (select count(*) from operations where operations.mt = mts.id and kind = 'query') < :most
     and not exists (select 1 from operations where operations.mt = mts.id and created_ms > :before_ms)
 order by answered_ms limit :count;
