@@ -66,6 +66,7 @@ class Outbox:
         self._crowd = [0] * _LANES  # of these, in each lane
         self._out: set[str] = set()  # taken, and nothing said of them yet
         self._arrived: set[str] = set()  # settled by a late answer while they waited for another try
+        self._heard: dict[str, str] = {}  # {on its way again: the SMSC's id, by a late answer to the try before}
         self._passed = 0  # prompts since the last reply
         self._given_up: dict[str, None] = {}  # settled, queued in the store: not sent again in this life; oldest first
         self._aside: dict[int, list[Outgoing]] = {}  # {lane that is being read: what was offered meanwhile}
@@ -153,6 +154,9 @@ class Outbox:
 
     def refused(self, message: Outgoing, command_status: int, message_id: str = "") -> None:
         """Report an error; the link's table (domain/statuses.py) says what it means."""
+        if message.row.id in self._heard:
+            self.accepted(message, self._heard[message.row.id])
+            return
         rule = self._rules.of(command_status)
         if rule.verdict is Verdict.AGAIN:
             self._try_again(message, command_status, rule.after_ms)
@@ -169,12 +173,17 @@ class Outbox:
 
     def unanswered(self, message: Outgoing) -> None:
         """Report that no response came: an unbilled message is sent at least once, so it is sent again."""
+        if message.row.id in self._heard:
+            self.accepted(message, self._heard[message.row.id])
+            return
         self._try_again(message, None, None)
 
     def late(self, message: Outgoing, message_id: str) -> None:
         """Report that one of which nothing was heard has been accepted after all: if it still waits, it has arrived."""
         mt = message.row.id
-        if mt in self._held and mt not in self._out and mt not in self._arrived and not self._is_settled(mt):
+        if mt in self._out:
+            self._heard[mt] = message_id  # counts if this try comes to nothing: it may be refused as a second one
+        elif mt in self._held and mt not in self._arrived and not self._is_settled(mt):
             self._arrived.add(mt)
             self._tell(message, Status.ACCEPTED, 0, message_id or None, tries=message.row.tries + 1)
 
@@ -215,6 +224,7 @@ class Outbox:
     def _settle(self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None) -> None:
         row = message.row
         self._out.discard(row.id)
+        self._heard.pop(row.id, None)
         self._tell(message, status, command_status, message_id, tries=row.tries + (status is not Status.EXPIRED))
         lane = self._lanes[_lane(row)]
         lane.done(message, self._ports.clock.now_ms())

@@ -26,6 +26,8 @@ Message = pdus.DeliverSm | pdus.DataSm
 _STORE_AGAIN_S: Final = 0.5
 _MOST_MARKS: Final = 4096  # even
 _TELL_NOT_STORED_S: Final = 1.0  # between two lines about messages that the store has not taken
+_MOST_ALERTS: Final = 500  # that wait for the store: the rest of its room is for messages, which are paid for
+_MOST_AVAILABILITY: Final = 0xFF  # one octet (SMPP 3.4 §5.3.2.30)
 _TELL_PROOF_S: Final = 0.1  # how long a proof waits for an arrival that carries it to the store
 
 
@@ -68,6 +70,7 @@ class Arrivals:
         self._proven = ""
         self._stored_proof = ""  # the latest that is on its way to the store
         self._proof_timer: asyncio.TimerHandle | None = None
+        self._alerts = 0  # that wait for the store
         self._not_stored = 0  # since the last line about them
         self._not_stored_timer: asyncio.TimerHandle | None = None
         self._stores = False
@@ -143,18 +146,26 @@ class Arrivals:
 
     def take_alert(self, alert: pdus.AlertNotification) -> None:
         """Have it recorded; it has no answer, so that what cannot be stored now is lost."""
+        if self._alerts >= _MOST_ALERTS:
+            return
         ports = self._ports
+        availability = tlvs.integer(alert.tlvs, tlvs.MS_AVAILABILITY_STATUS)
         row = AlertRow(
             id=ports.ids.new("al"),
             link=self._link,
             received_ms=ports.clock.now_ms(),
             source=alert.source_addr,
             esme=alert.esme_addr,
-            ms_availability=tlvs.integer(alert.tlvs, tlvs.MS_AVAILABILITY_STATUS),
+            ms_availability=availability if availability is None or availability <= _MOST_AVAILABILITY else None,
         )
         log.info("link.alert", link=row.link, alert=row.id, ms_availability=row.ms_availability)
         with contextlib.suppress(asyncio.QueueFull):
-            self._receiver.submit(Alerted(row=row)).add_done_callback(look_at)
+            self._receiver.submit(Alerted(row=row)).add_done_callback(self._on_alert_stored)
+            self._alerts += 1
+
+    def _on_alert_stored(self, stored: asyncio.Future[None]) -> None:
+        self._alerts -= 1
+        look_at(stored)
 
     def put_off(self, request: Message) -> None:
         """Ask for a message again later."""

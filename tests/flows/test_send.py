@@ -516,6 +516,27 @@ async def test_a_late_answer_saves_the_second_sending(engine: Engine) -> None:
         assert await told(one) == [("accepted", 0, "7", one.clock.now_ms() - 60 * SECOND, 1)], "its first try"
 
 
+@pytest.mark.parametrize("answer", [0x45, status.ESME_RTHROTTLED, None])
+async def test_a_late_answer_counts_when_the_second_sending_comes_to_nothing(
+    sqlite: Engine, answer: int | None
+) -> None:
+    async with world(sqlite) as one:
+        box = Box(one)
+        async with box.running() as outbox:
+            outbox.offer(await buy(one))
+            [message] = box.take_all()
+            outbox.unanswered(message)
+            [again] = box.take_all()
+            outbox.late(message, "first")
+            if answer is None:
+                outbox.unanswered(again)
+            else:
+                outbox.refused(again, answer)
+            one.clock.advance(600 * SECOND)
+            assert box.take_all() == []
+        assert [(row[0], row[2]) for row in await told(one)] == [("accepted", "first")]
+
+
 async def test_a_late_answer_to_what_is_on_its_way_again_changes_nothing(sqlite: Engine) -> None:
     async with world(sqlite) as one:
         box = Box(one)
