@@ -51,6 +51,10 @@ class Refused(SmsgwError):  # noqa: N818 - named after the answer
 class Asks(Protocol):
     """A link, as far as it can be asked."""
 
+    @property
+    def can_ask(self) -> bool:
+        """Return whether there is a bind that can send now."""
+
     async def ask(self, request: Pdu) -> Pdu:
         """Send a request and return its response.
 
@@ -200,6 +204,8 @@ class Operations:
         if not question.message_id:
             await self._settle(question, "failed", _NAMELESS)
             return False
+        if not self._links[question.link].can_ask:
+            return False  # it waits for a bind as long as it may
 
         async def take(transaction: Transaction) -> bool:
             return await operations.take(transaction, question.id)

@@ -233,13 +233,18 @@ class Link:
         name = f"{kind} outbind {next(self._guests)}"
         connection = Connection(self._parts, kind, name)
         life = connection.serve(self._passwords, self._tracing)
-        return connection.wire(), self._live_through(connection, name, None, life)
+        return Guest(connection.wire(), self._live_through(connection, name, None, life), lambda: connection.bound)
 
     def trace(self, tracing: Tracing | None) -> None:
         """Look at what travels on every bind, from now on; None: no more."""
         self._tracing = tracing
         for connection in self._live.values():
             connection.trace(tracing)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether ``ask`` could send now."""
+        return any(connection.free for connection in self._live.values())
 
     async def ask(self, request: Pdu) -> Pdu:
         """Send a request that is no message on the bind with most room, and return its response.

@@ -4,13 +4,22 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from msgspec import Struct
+
 from smsgw.kit.logs import get_logger
 from smsgw.kit.wire import Wire
 from smsgw.smpp.events import Event
 
 log = get_logger(__name__)
 
-Guest = tuple[Wire[Event], Coroutine[Any, Any, object]]
+
+class Guest(Struct, frozen=True):
+    """What serves a connection that was made to us."""
+
+    wire: Wire[Event]
+    life: Coroutine[Any, Any, object]  # what runs until it is over
+    bound: Callable[[], bool]  # whether it is ours by now; before, anybody may have called
+
 
 _SPARE: Final = 4  # connections beyond the binds: an SMSC comes again before its old connection is known to be dead
 _AGAIN_S: Final = 10.0  # between two tries to listen
@@ -23,7 +32,7 @@ class Listener:
         link: the link's name.
         place: host and port.
         binds: how many there are to be.
-        welcome: makes what serves a new connection: its protocol, and what runs until it is over.
+        welcome: makes what serves a new connection.
     """
 
     def __init__(self, link: str, place: tuple[str, int], binds: int, welcome: Callable[[], Guest]) -> None:
@@ -31,7 +40,7 @@ class Listener:
         self._place = place
         self._most = binds + _SPARE
         self._welcome = welcome
-        self._guests: set[asyncio.Task[object]] = set()
+        self._guests: dict[asyncio.Task[object], Guest] = {}  # in the order of their coming
 
     async def run(self) -> None:
         """Listen until cancelled; an address that cannot be had now is tried again."""
@@ -53,17 +62,26 @@ class Listener:
             await asyncio.gather(*guests, return_exceptions=True)
 
     def _accept(self) -> asyncio.Protocol:
-        if len(self._guests) >= self._most:
+        if len(self._guests) >= self._most and not self._make_room():
             log.warning("link.too_many", link=self._link, connections=len(self._guests))
             return _Away()
-        wire, life = self._welcome()
-        guest = asyncio.get_running_loop().create_task(life, name=f"{self._link} guest")
-        self._guests.add(guest)
-        guest.add_done_callback(self._on_gone)
-        return wire
+        guest = self._welcome()
+        task = asyncio.get_running_loop().create_task(guest.life, name=f"{self._link} guest")
+        self._guests[task] = guest
+        task.add_done_callback(self._on_gone)
+        return guest.wire
+
+    def _make_room(self) -> bool:
+        """End the oldest connection that is not bound: whoever says nothing must not keep the SMSC out."""
+        silent = next((task for task, guest in self._guests.items() if not guest.bound()), None)
+        if silent is None:
+            return False
+        del self._guests[silent]
+        silent.cancel()
+        return True
 
     def _on_gone(self, guest: asyncio.Task[object]) -> None:
-        self._guests.discard(guest)
+        self._guests.pop(guest, None)
         if not guest.cancelled() and (error := guest.exception()) is not None:
             log.error("link.guest_failed", link=self._link, exc_info=error)
 

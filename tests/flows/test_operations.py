@@ -29,6 +29,7 @@ class Smsc:
     def __init__(self, *answers: Pdu | Exception) -> None:
         self.answers = list(answers)
         self.asked: list[Pdu] = []
+        self.can_ask = True
 
     async def ask(self, request: Pdu) -> Pdu:
         self.asked.append(request)
@@ -133,6 +134,19 @@ async def test_what_has_settled_meanwhile_or_waited_too_long_is_not_asked(engine
             "nobody could ask in time",
         ]
         assert smsc.asked == []
+
+
+async def test_a_question_waits_for_a_bind_as_long_as_it_may(engine: Engine) -> None:
+    async with world(engine, links=link()) as one:
+        mt = await Sender(one).send("7")
+        await ask(one, "cancel", mt)
+        smsc = Smsc(pdus.CancelSmResp())
+        smsc.can_ask = False
+        assert await daemon(one, smsc).round("north") == 0
+        assert await told(one) == [("cancel", "waiting", None)]
+        smsc.can_ask = True
+        assert await daemon(one, smsc).round("north") == 1
+        assert await states(one) == [(mt, "failed")]
 
 
 async def test_two_daemons_ask_once(engine: Engine) -> None:
