@@ -9,7 +9,8 @@ from msgspec import Struct, structs
 
 from smsgw.domain import catalog
 from smsgw.errors import SettingsError
-from smsgw.settings import Answers, Configuration, LinkSettings, ServiceSettings, Settings, _stand_ins, load, warnings
+from smsgw.settings import Answers, Configuration, LinkSettings, ServiceSettings, Settings, load, warnings
+from smsgw.settings.reading import _stand_ins
 
 LINK = 'host = "smsc.example"\nport = 2775\nsystem_id = "us"\npassword_file = "north.password"\n'
 SERVICE = """

@@ -56,3 +56,10 @@ def place_problems(field: str, text: str, port: int) -> list[str]:
     if found is not None and is_host(found[0]):
         return []
     return [f'{field}: {words.shown(text)} is not allowed; allowed are such as "smsc.example" and "10.0.0.5:2775"']
+
+
+def name_problems(field: str, name: str) -> list[str]:
+    """Find what is wrong with a file's name."""
+    if "\0" not in name:
+        return []
+    return [f"{field}: {words.shown(name)} is not allowed; allowed are names of files, without NUL"]
