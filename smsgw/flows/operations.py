@@ -34,6 +34,7 @@ PERIOD_S: Final = 1.0
 DAEMON: Final = "daemon"  # who asks about missing receipts
 _AT_ONCE: Final = 20  # of one link, before the next has its turn
 _ANSWER_S: Final = 60.0  # longest wait for an answer, beside the session's own
+_DEAD_MS: Final = 600_000  # after its time, nobody writes down an answer any more
 _MOST_ASKED: Final = 3  # about one missing receipt
 _OLDEST_MS: Final = 72 * 3_600_000  # SMSCs know messages for a few days
 _UNREPORTED: Final = 100  # looked for at once
@@ -147,6 +148,7 @@ class Operations:
         self._ports = ports
         self._catalog = catalog
         self._links = links
+        self._abandon_ms: dict[str, int] = {}  # by link: when to look again
 
     async def run(self) -> None:
         """Ask, for ever; links do not wait for each other."""
@@ -169,9 +171,23 @@ class Operations:
     async def round(self, link: str) -> int:
         """Ask what waits on a link; return how many questions were asked."""
         await self._ask_about_missing(link)
+        await self._abandon(link)
         async with self._ports.database.read() as reader:
             waiting = await operations.waiting(reader, link, _AT_ONCE)
         return sum([await self._one(question) for question in waiting])
+
+    async def _abandon(self, link: str) -> None:
+        """End what a daemon took to ask, and died before it wrote down the answer; seldom, as it hardly happens."""
+        now_ms = self._ports.clock.now_ms()
+        if now_ms < self._abandon_ms.get(link, 0):
+            return
+        self._abandon_ms[link] = now_ms + _DEAD_MS
+
+        async def body(transaction: Transaction) -> int:
+            return await operations.abandon(transaction, link, now_ms - _DEAD_MS, "nobody knows whether it was asked")
+
+        if ended := await self._ports.database.transact(body):
+            log.warning("operations.abandoned", link=link, count=ended)
 
     async def _ask_about_missing(self, link: str) -> None:
         ports, settings = self._ports, self._catalog.links[link]

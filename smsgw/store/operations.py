@@ -103,6 +103,11 @@ async def settle(transaction: Transaction, operation: str, status: str, result: 
     return await transaction.execute("operations.settle", id=operation, status=status, result=result) == 1
 
 
+async def abandon(transaction: Transaction, link: str, before_ms: int, result: str) -> int:
+    """End the questions of a link that were taken, and should have been answered long before a moment."""
+    return await transaction.execute("operations.abandon", link=link, before_ms=before_ms, result=result)
+
+
 async def by_id(reader: Reader, operation: str) -> Operation | None:
     """Return one question."""
     row = await reader.fetch_one("operations.by_id", id=operation)

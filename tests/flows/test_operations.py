@@ -149,6 +149,19 @@ async def test_a_question_waits_for_a_bind_as_long_as_it_may(engine: Engine) -> 
         assert await states(one) == [(mt, "failed")]
 
 
+async def test_what_a_daemon_took_before_it_died_is_ended_some_time(engine: Engine) -> None:
+    async with world(engine, links=link()) as one:
+        mt = await Sender(one).send("7")
+        name = await ask(one, "cancel", mt)
+        async with one.database.write() as transaction:
+            assert await store.take(transaction, name)
+        next_life = daemon(one, Smsc())
+        for waited_ms, status in ((0, "asked"), (WAIT_MS + 600_000, "asked"), (600_000, "failed")):
+            one.clock.advance(waited_ms)
+            assert await next_life.round("north") == 0
+            assert [one_status for _, one_status, _ in await told(one)] == [status]
+
+
 async def test_two_daemons_ask_once(engine: Engine) -> None:
     async with world(engine, links=link()) as one:
         mt = await Sender(one).send("7")

@@ -19,6 +19,10 @@ update operations set status = 'asked' where id = :id and status = 'waiting';
 -- What came of it.
 update operations set status = :status, result = :result where id = :id and status in ('waiting', 'asked');
 
+-- name: abandon!
+-- Questions that somebody took, and died before the answer was written down.
+update operations set status = 'failed', result = :result where status = 'asked' and link = :link and until_ms < :before_ms;
+
 -- name: by_id
 -- One question.
 select id, link, mt, kind, created_ms, until_ms, actor, status, result from operations where id = :id;

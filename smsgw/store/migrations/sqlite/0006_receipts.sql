@@ -32,6 +32,7 @@ create table operations (
 ) strict, without rowid;
 
 create index operations_waiting on operations (link, id) where status = 'waiting';
+create index operations_asked on operations (link, until_ms) where status = 'asked';
 create index operations_mt on operations (mt);
 
 -- Accepted messages that wait for their receipt.
