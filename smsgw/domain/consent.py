@@ -14,6 +14,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from smsgw.domain.keywords import LOOK_ALIKES
+
 Language = Literal["en", "bg", "uk", "ru"]
 
 
@@ -69,14 +71,8 @@ WORDS: Final[Mapping[Language, Mapping[Kind, tuple[str, ...]]]] = {
 MAX_TYPED: Final = 160  # characters; a longer text is no plain answer
 _MAX_REFERENCE: Final = 6
 
-# Capital letters that look alike, each told by its Latin form, or by its Cyrillic one where Latin has none.
-_SAME: Final = str.maketrans(
-    {
-        **dict(zip("АВЕЅІЈКМНОРСТУХ", "ABESIJKMHOPCTYX", strict=True)),  # noqa: RUF001 - Cyrillic is meant
-        **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),  # noqa: RUF001 - Greek is meant
-        **dict(zip("ΔΓΛΠΦ", "ДГЛПФ", strict=True)),
-    }
-)
+# Capital letters that look alike: Cyrillic and Greek, told by their Latin form, or by a Cyrillic one where that is all.
+_SAME: Final = LOOK_ALIKES | str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧΔΓΛΠΦ", "ABEZHIKMNOPTYXДГЛПФ")
 # Written, and not meant: marks, punctuation, emoji, what joins and colours them.
 _SILENT: Final = frozenset({"Cf", "Mn", "Me", "Sk", "So", "Cs", "Co", "Cn"})
 _APART: Final = frozenset({"Zs", "Zl", "Zp", "Cc"})

@@ -209,7 +209,7 @@ class Operations:
             await ports.database.transact(body)
 
     async def _one(self, question: Waiting) -> bool:
-        """Ask one question; what was taken and never answered, because we died meanwhile, stays 'asked'."""
+        """Ask one question; what was taken and never answered, because we died meanwhile, is ended by `_abandon`."""
         ports = self._ports
         if question.until_ms <= ports.clock.now_ms():
             await self._settle(question, "failed", "nobody could ask in time")

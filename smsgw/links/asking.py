@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from smsgw.errors import SessionError, SmsgwError
+from smsgw.errors import SessionError
 from smsgw.smpp import events
 from smsgw.smpp.pdus import Pdu
 
@@ -32,20 +32,14 @@ class Asking:
         finally:
             self._asked.pop(number, None)
 
-    def answered(self, event: events.Answered | events.Late) -> bool:
-        """Hear of a response; return whether it answers a question."""
+    def answered(self, event: events.Answered | events.Late) -> None:
+        """Hear of a response that answers no message."""
         answer = self._asked.get(event.response.sequence_number)
         if answer is not None and not answer.done():
             answer.set_result(event.response)
-        return answer is not None
 
-    def unanswered(self, event: events.TimedOut | events.Lost) -> bool:
-        """Hear that there is no response; return whether it was to a question."""
+    def unanswered(self, event: events.TimedOut | events.Lost) -> None:
+        """Hear that there is no response to what is no message."""
         answer = self._asked.get(event.sequence_number)
         if answer is not None and not answer.done():
-            answer.set_exception(_no_answer())
-        return answer is not None
-
-
-def _no_answer() -> SmsgwError:
-    return SessionError("the SMSC did not answer")
+            answer.set_exception(SessionError("the SMSC did not answer"))

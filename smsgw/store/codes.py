@@ -140,13 +140,7 @@ async def find(transaction: Transaction, lookups: Collection[str]) -> dict[str, 
             id=code_id,
             service=service,
             test=bool(test),
-            code=codes.Code(
-                policy=_policy(policy),
-                issued_ms=issued_ms,
-                first_used_ms=first_used_ms,
-                used=used,
-                revoked=revoked_ms is not None,
-            ),
+            code=_code(policy, issued_ms, first_used_ms, used, revoked_ms),
         )
         for lookup, code_id, service, policy, issued_ms, first_used_ms, used, revoked_ms, test in rows
     }
@@ -181,6 +175,16 @@ async def by_lookups(reader: Reader, lookups: Collection[str]) -> list[Stored]:
     return [_stored(row) for row in await reader.fetch("codes.by_lookups", lookups=list(lookups))]
 
 
+def _code(policy: str, issued_ms: int, first_used_ms: int | None, used: int, revoked_ms: int | None) -> codes.Code:
+    return codes.Code(
+        policy=_policy(policy),
+        issued_ms=issued_ms,
+        first_used_ms=first_used_ms,
+        used=used,
+        revoked=revoked_ms is not None,
+    )
+
+
 def _stored(row: Row) -> Stored:
     code, service, mo, link, msisdn, sealed, key_id, policy, issued_ms, first_used_ms, used, revoked_ms, test = row
     return Stored(
@@ -194,13 +198,7 @@ def _stored(row: Row) -> Stored:
         policy=policy,
         revoked_ms=revoked_ms,
         test=bool(test),
-        code=codes.Code(
-            policy=_policy(policy),
-            issued_ms=issued_ms,
-            first_used_ms=first_used_ms,
-            used=used,
-            revoked=revoked_ms is not None,
-        ),
+        code=_code(policy, issued_ms, first_used_ms, used, revoked_ms),
     )
 
 

@@ -162,6 +162,25 @@ async def test_what_a_daemon_took_before_it_died_is_ended_some_time(engine: Engi
             assert [one_status for _, one_status, _ in await told(one)] == [status]
 
 
+async def test_an_answer_that_comes_after_the_question_was_given_up_counts(engine: Engine) -> None:
+    """A node without its store keeps the SMSC's answer, and another has ended the question meanwhile."""
+    async with world(engine, links=link()) as one:
+        mt = await Sender(one).send("7")
+        await ask(one, "cancel", mt)
+        other = daemon(one, Smsc())
+
+        class Slow(Smsc):
+            async def ask(self, request: Pdu) -> Pdu:
+                one.clock.advance(WAIT_MS + 600_001)
+                await other.round("north")
+                assert [status for _, status, _ in await told(one)] == ["failed"]
+                return await super().ask(request)
+
+        await daemon(one, Slow(pdus.CancelSmResp())).round("north")
+        assert await told(one) == [("cancel", "done", "DELETED")]
+        assert await states(one) == [(mt, "failed")]
+
+
 async def test_two_daemons_ask_once(engine: Engine) -> None:
     async with world(engine, links=link()) as one:
         mt = await Sender(one).send("7")

@@ -68,6 +68,7 @@ async def test_binds_are_spread_over_the_hosts() -> None:
     async with spread(binds=5) as one:
         await one.stand(3, 2)
         await one.until(lambda: one.link.bound)
+        assert [len(host.live) for host in one.hosts] == [3, 2]
 
 
 @virtual

@@ -16,8 +16,8 @@ where operations.status = 'waiting' and operations.link = :link order by operati
 update operations set status = 'asked' where id = :id and status = 'waiting';
 
 -- name: settle!
--- What came of it.
-update operations set status = :status, result = :result where id = :id and status in ('waiting', 'asked');
+-- What came of it; an answer that the store could not take for long counts though the question was given up meanwhile.
+update operations set status = :status, result = :result where id = :id and status <> 'done';
 
 -- name: abandon!
 -- Questions that somebody took, and died before the answer was written down.
