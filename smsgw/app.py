@@ -12,7 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from smsgw.domain import catalog
+from smsgw.domain import catalog, goods
+from smsgw.domain.operators import Operators
 from smsgw.domain.routing import Routes
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
 from smsgw.flows.leftovers import Leftovers
@@ -289,4 +290,7 @@ def _catalog(configuration: Configuration) -> Catalog:
         services=catalog.build(configuration.services),
         routes=Routes(configuration.services, configuration.links),
         answers=configuration.main.answers,
+        merchants=goods.build(configuration.merchants, configuration.links),
+        operators=Operators(configuration.links),
+        payments=configuration.main.payments,
     )

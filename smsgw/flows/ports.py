@@ -6,11 +6,13 @@ from typing import Protocol
 from msgspec import Struct
 
 from smsgw.domain.catalog import Service
+from smsgw.domain.goods import Merchant
+from smsgw.domain.operators import Operators
 from smsgw.domain.routing import Routes
 from smsgw.kit.clock import Clock
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.vault import Vault
-from smsgw.settings import Answers, LinkSettings
+from smsgw.settings import Answers, LinkSettings, Payments
 from smsgw.store.database import Database
 
 
@@ -33,6 +35,9 @@ class Catalog(Struct, frozen=True, kw_only=True):
     services: dict[str, Service]
     routes: Routes
     answers: Answers
+    merchants: dict[str, Merchant] = {}
+    operators: Operators = Operators({})
+    payments: Payments = Payments()
 
 
 class Letter(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.settings import places, submission, words
-from smsgw.settings.kinds import Host, Npi, Seconds, Status, Ton
+from smsgw.settings.charging import ChargeProfile
+from smsgw.settings.kinds import Host, Name, Npi, Seconds, Status, Ton
 from smsgw.settings.submission import Codings, OptionalNpi, OptionalTon, Priority, ServiceType, SourceAddress, Tag, Tlv
 
 _LINK_FILES = ("password_file", "outbind_password_file", "tls_ca_file", "tls_certificate", "tls_key")
@@ -87,6 +88,11 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     tlvs: list[Tlv] = []
     echo_tlvs: list[Tag] = []  # tags that an answer has from the message that it answers
     status: dict[str, str] = {}  # what an answer's command_status means here: domain/statuses.py
+    # Whose phones these are, and how they pay (domain/operators.py)
+    country: Annotated[str, Meta(pattern=r"^([A-Z]{2})?\Z")] = ""  # ISO 3166, for numbers in national form
+    prefixes: list[Annotated[str, Meta(pattern=r"^\+?[0-9]{2,15}\Z")]] = []  # the longest that fits decides
+    carriers: list[str] = []  # names as the numbering plan has them (phonenumbers), where no prefix fits
+    charging: dict[Name, ChargeProfile] = {}
 
     def __repr__(self) -> str:
         """Name the peer only: settings end up in tracebacks."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from smsgw.settings.kinds import Host, Name, Port, Seconds
+from smsgw.settings.merchant import Cap
 
 
 class Store(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,6 +79,34 @@ class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     private_networks: bool = False  # whether a merchant's server may have a private or loopback address
 
 
+Digits = Annotated[str, Meta(pattern=r"^\+?[0-9]{1,15}\Z")]
+
+
+class Payments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Payments that a phone confirms: how long each step may take, and what is refused before anybody is asked."""
+
+    prompt_s: Seconds = 30.0  # until an SMSC must have taken the question
+    confirm_s: Seconds = 900.0  # how long the buyer may answer
+    grace_s: Seconds = 120.0  # beyond that, for answers that were sent in time and came late
+    charge_start_s: Seconds = 300.0  # how long a confirmed payment waits for a way to the operator
+    unknown_alarm_s: Seconds = 900.0  # how often is told that nobody knows about a charge
+    time_zone: str = "UTC"  # in which a day and a month of the caps begin
+    prompts_per_number: Annotated[int, Meta(ge=1, le=10_000)] = 5  # questions to one phone in an hour, unanswered ones
+    prompts_per_range: Annotated[int, Meta(ge=0, le=1_000_000)] = 100  # the same, to numbers alike but for three digits
+    first_seen_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0  # pause after the first question to a new phone
+    answers_per_number: Annotated[int, Meta(ge=0, le=1_000)] = 3  # free answers to what means nothing, in an hour
+    blocked: Annotated[list[Digits], Meta(max_length=10_000)] = []  # numbers, or their beginnings, that never pay
+    allowed: Annotated[list[Digits], Meta(max_length=10_000)] = []  # the same, beyond the limits of questions
+    caps: Annotated[list[Cap], Meta(max_length=20)] = []  # over = "all"
+    keep_days: Annotated[int, Meta(ge=30, le=36_600)] = 3_660  # facts of payments that have ended
+
+
+class Sandbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A simulated operator inside the daemon, for the payments of test keys."""
+
+    enabled: bool = False
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The main file."""
 
@@ -93,3 +122,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     guessing: Guessing = Guessing()
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
+    payments: Payments = Payments()
+    sandbox: Sandbox = Sandbox()

@@ -15,6 +15,7 @@ from smsgw.errors import SettingsError
 from smsgw.settings import link as links_settings, places, submission, words
 from smsgw.settings.link import LinkSettings
 from smsgw.settings.main import Settings
+from smsgw.settings.merchant import MerchantSettings
 from smsgw.settings.service import ServiceSettings
 
 S = TypeVar("S", bound=Struct)
@@ -30,6 +31,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     main: Settings
     links: dict[str, LinkSettings]
     services: dict[str, ServiceSettings]
+    merchants: dict[str, MerchantSettings] = {}
 
 
 def _stand_ins(kind: type[Struct], file: str) -> Mapping[str, Any]:
@@ -53,6 +55,15 @@ def _stand_ins(kind: type[Struct], file: str) -> Mapping[str, Any]:
             "uses": 1,
             "max_replies": 10,
         }
+    if kind is MerchantSettings:
+        return {
+            "title": "?",
+            "support": "?",
+            "reply_addresses": [],
+            "products": {},
+            "tariffs": {},
+            "return_url": "",
+        }
     return {}
 
 
@@ -73,8 +84,11 @@ def load(file: Path, *, environment: Mapping[str, str], check: Callable[["Config
     link_files = _files(file.parent / "links", problems)
     links = _read_all(link_files, LinkSettings, problems)
     services = _read_all(_files(file.parent / "services", problems), ServiceSettings, problems)
+    merchants = _read_all(_files(file.parent / "merchants", problems), MerchantSettings, problems)
     state = main.state_dir or environment.get("STATE_DIRECTORY", "").split(":")[0] or "."
-    configuration = Configuration(file=file, state_dir=file.parent / state, main=main, links=links, services=services)
+    configuration = Configuration(
+        file=file, state_dir=file.parent / state, main=main, links=links, services=services, merchants=merchants
+    )
     told = {_subject(problem) for problem in problems}
     cross = _cross_check(configuration, {one.stem for one in link_files}) + check(configuration)
     problems += [problem for problem in cross if _subject(problem) not in told]

@@ -1,0 +1,197 @@
+-- Payments that a phone confirms. Money facts are append-only; what is in payments.status is a fold over them.
+-- Amounts are integer minor units of an ISO 4217 currency.
+
+-- Billed messages are in two states more than free ones: intent (it may be on its way) and unknown (nobody knows).
+create table mts_whole (
+    id text not null primary key,
+    mo text,
+    node text not null,
+    link text not null,
+    source text not null,
+    source_ton integer not null,
+    source_npi integer not null,
+    destination text not null,
+    dest_ton integer not null,
+    dest_npi integer not null,
+    esm_class integer not null,
+    data_coding integer not null,
+    sealed blob not null,
+    key_id text not null,
+    registered integer not null,
+    part integer not null,
+    parts integer not null,
+    created_ms integer not null,
+    expires_ms integer not null,
+    not_before_ms integer not null,
+    tries integer not null default 0,
+    status text not null check (status in
+        ('queued', 'intent', 'accepted', 'refused', 'expired', 'delivered', 'failed', 'unknown')),
+    command_status integer,
+    message_id text,
+    answered_ms integer,
+    reply integer,
+    max_replies integer check (reply is null or reply between 1 and max_replies),
+    service_type text not null default '',
+    priority integer not null default 0,
+    protocol_id integer,
+    tlvs blob,
+    sms integer not null default 1,
+    smsc_message_id text,
+    payment text,                        -- the payment that it asks about, charges, or tells of
+    charge text                          -- the attempt that it is: a billed message, never sent again by itself
+) strict, without rowid;
+
+insert into mts_whole select id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class,
+    data_coding, sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, tries, status,
+    command_status, message_id, answered_ms, reply, max_replies, service_type, priority, protocol_id, tlvs, sms,
+    smsc_message_id, null, null from mts;
+drop table mts;
+alter table mts_whole rename to mts;
+CREATE INDEX mts_message_id on mts (link, message_id) where registered = 1 and message_id is not null;
+CREATE INDEX mts_queued on mts (link, id) where status = 'queued';
+CREATE UNIQUE INDEX mts_reply on mts (mo, reply) where mo is not null and reply is not null;
+CREATE INDEX mts_unreported on mts (link, answered_ms) where status = 'accepted' and registered <> 0;
+
+create index mts_billed on mts (node) where charge is not null and status in ('queued', 'intent');
+create index mts_payment on mts (payment) where payment is not null;
+
+create table payments (
+    id text not null primary key,
+    merchant text not null,
+    test integer not null,               -- 1: at a simulated operator
+    product text not null,
+    units integer not null,
+    tariff text not null,
+    amount_minor integer not null check (amount_minor > 0),
+    currency text not null,
+    link text not null,                  -- the operator
+    msisdn text not null,                -- digits of E.164
+    language text not null,
+    way text not null check (way in ('mo', 'mt', 'direct')),
+    charge text not null,                -- JSON: how the operator charges it, as the settings said when it was made
+    reply_address text not null,         -- the question comes from there, the answer goes there
+    address_key text not null,           -- link, reply address and phone
+    reference text not null,             -- that the answer may repeat; '' where questions have none
+    merchant_reference text not null,    -- the merchant's own, unique for ever
+    state text not null,                 -- the merchant's own, given back
+    channel text not null,               -- api, checkout
+    method text,                         -- the remembered number that it was made with
+    status text not null check (status in ('created', 'awaiting_confirmation', 'charging', 'charge_unknown',
+        'succeeded', 'failed', 'declined', 'expired', 'canceled')),
+    reason text,                         -- why it has failed
+    seq integer not null,                -- of its last event
+    created_ms integer not null,
+    confirm_by_ms integer not null,      -- as the buyer is told; answers count a little longer
+    prompted_ms integer,                 -- an SMSC has taken the question
+    confirmed_ms integer,                -- YES came; from then on it counts against the caps, until it fails
+    settled_ms integer,
+    due_ms integer,                      -- when something must happen by itself
+    refunded_minor integer not null default 0 check (refunded_minor between 0 and amount_minor),
+    discrepancy text                     -- proven after its end, or charged twice: refund or grant, until it is resolved
+) strict, without rowid;
+
+-- One open question for each phone and reply address, and with references for each reference.
+create unique index payments_open on payments (address_key, reference) where status in ('created', 'awaiting_confirmation');
+create unique index payments_reference on payments (merchant, test, merchant_reference);
+create index payments_phone on payments (address_key, id);
+create index payments_due on payments (due_ms) where due_ms is not null;
+create index payments_listed on payments (merchant, test, id);
+create index payments_paid on payments (msisdn, confirmed_ms) where confirmed_ms is not null;
+create index payments_unknown on payments (id) where status = 'charge_unknown';
+create index payments_odd on payments (id) where discrepancy is not null;
+
+-- Everything that happened to a payment, in the order of the ids. Append-only.
+create table facts (
+    id text not null primary key,
+    payment text not null,
+    at_ms integer not null,
+    kind text not null,
+    told text not null                   -- JSON: message ids, texts, statuses, who
+) strict, without rowid;
+
+create index facts_payment on facts (payment, id);
+
+-- Attempts to take money. Of one payment at most one is open: its money may be on its way.
+create table charges (
+    id text not null primary key,
+    payment text not null,
+    number integer not null,             -- among the payment's attempts, from 1
+    way text not null,
+    link text not null,
+    node text not null,                  -- who works on it
+    msisdn text not null,
+    short_code text not null,
+    mt text,                             -- the billed message
+    message_reference integer not null,  -- user_message_reference of it
+    status text not null check (status in ('queued', 'intent', 'accepted', 'unknown', 'charged', 'failed')),
+    reason text,
+    operator_id text,                    -- the SMSC's or the API's name for it
+    created_ms integer not null,
+    intent_ms integer,                   -- from then on something may have been sent
+    settled_ms integer,
+    tries integer not null default 0     -- that the operator has definitely refused
+) strict, without rowid;
+
+create unique index charges_open on charges (payment) where status in ('queued', 'intent', 'accepted', 'unknown');
+create index charges_payment on charges (payment, number);
+create unique index charges_mt on charges (mt) where mt is not null;
+create index charges_unknown on charges (link, msisdn) where status in ('intent', 'unknown');
+create index charges_working on charges (node) where status in ('queued', 'intent');
+
+create table refunds (
+    id text not null primary key,
+    payment text not null,
+    amount_minor integer not null check (amount_minor > 0),
+    status text not null check (status in ('pending', 'succeeded', 'failed', 'manual')),
+    reason text not null,
+    actor text not null,
+    created_ms integer not null,
+    settled_ms integer
+) strict, without rowid;
+
+create index refunds_payment on refunds (payment, id);
+create index refunds_pending on refunds (id) where status = 'pending';
+
+-- Phones that want no more questions, of one merchant or ('') of nobody.
+create table blocks (
+    msisdn text not null,
+    merchant text not null,
+    since_ms integer not null,
+    actor text not null,
+    primary key (msisdn, merchant)
+) strict, without rowid;
+
+-- Numbers that have left the operator that their prefix names.
+create table ported (
+    msisdn text not null primary key,
+    link text not null
+) strict, without rowid;
+
+-- Questions asked and free answers given in an hour, for each phone and range of numbers.
+create table tallies (
+    name text not null,
+    hour integer not null,               -- since 1970
+    asked integer not null,
+    answered integer not null,           -- of these, with YES
+    primary key (name, hour)
+) strict, without rowid;
+
+create index tallies_hour on tallies (hour);
+
+-- Numbers that a merchant's buyer wants to be remembered.
+create table methods (
+    id text not null primary key,
+    merchant text not null,
+    test integer not null,
+    msisdn text not null,
+    link text not null,
+    created_ms integer not null,
+    verified_ms integer,                 -- the last payment that its phone has confirmed
+    removed_ms integer
+) strict, without rowid;
+
+create unique index methods_live on methods (merchant, test, msisdn) where removed_ms is null;
+
+-- How a subject's events are listed, beside how they are delivered.
+create index events_subject on events (subject, place);
+create index events_service on events (service, id);
