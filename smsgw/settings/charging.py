@@ -19,7 +19,7 @@ class ChargeProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     validity_s: Seconds = 3_600.0  # mt: how long the SMSC tries to charge; told to it as validity_period
     receipt_grace_s: Seconds = 900.0  # mt: how long after that a receipt may come; then nobody knows
     user_message_reference: bool = True  # mt: whether the attempt's number is sent (TLV 0x0204), for receipts to repeat
-    # mt: command_status → "sent", "refuse", "again", "unknown"; over a table that is stricter than that of free messages
+    # mt: command_status → "sent", "refuse", "again", "unknown"; over a table stricter than that of free messages
     status: dict[str, str] = {}
     receipt_states: dict[str, Meaning] = {}  # mt: the operator's words, in capitals; over the link's receipt_states
     receipt_errors: dict[str, Meaning] = {}  # mt: err of a receipt, which goes before its state: "lack of credit" waits
