@@ -1,7 +1,7 @@
 """The text of an answer: a merchant's template with placeholders in, the words for the subscriber out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Literal
@@ -27,9 +27,9 @@ PLACEHOLDERS = ("code", "valid_until", "uses", "price", "service", "support")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-def unknown_placeholders(template: str) -> list[str]:
+def unknown_placeholders(template: str, known: Collection[str] = PLACEHOLDERS) -> list[str]:
     """Return what stands in braces, or is a lone brace, and is not a placeholder."""
-    unknown = [name for name in _FIELD.findall(template) if name not in PLACEHOLDERS]
+    unknown = [name for name in _FIELD.findall(template) if name not in known]
     rest = _FIELD.sub("", template)
     return unknown + [brace for brace in "{}" if brace in rest]
 
