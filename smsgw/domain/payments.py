@@ -1,14 +1,14 @@
 """The states of a payment that a phone confirms; the only place that knows what may follow what.
 
-A payment is *created* with the question that goes to the phone. When an SMSC has taken the question, or an answer shows
-that it has arrived, it is *awaiting_confirmation*. A plain YES makes it *charging*: from then on money may be on its way,
-and the payment counts against the caps of its phone. NO and STOP make it *declined*, the merchant *canceled*, the clock
-*expired*; a question that no SMSC takes in time, *failed*.
+A payment is *created* with the question that goes to the phone. When an SMSC has taken the question, or an answer
+shows that it has arrived, it is *awaiting_confirmation*. A plain YES makes it *charging*: from then on money may be
+on its way, and the payment counts against the caps of its phone. NO and STOP make it *declined*, the merchant
+*canceled*, the clock *expired*; a question that no SMSC takes in time, *failed*.
 
-From charging there are three ways. Proof that the operator has taken the money (its response, its receipt, its records,
-the billed YES itself, or a person who has looked) makes it *succeeded*. A definite refusal makes it *failed*. And when
-something was sent and nobody says what came of it, it is *charge_unknown*: not an error but a state, which is never left
-by trying again, only by proof or by a definite refusal.
+From charging there are three ways. Proof that the operator has taken the money (its response, its receipt, its
+records, the billed YES itself, or a person who has looked) makes it *succeeded*. A definite refusal makes it
+*failed*. And when something was sent and nobody says what came of it, it is *charge_unknown*: not an error but a
+state, which is never left by trying again, only by proof or by a definite refusal.
 
 Succeeded never reverts: money that goes back is a refund, a fact of its own beside the state. Proof that comes after
 another end is a discrepancy, which the merchant's policy or a person resolves; the state stays.

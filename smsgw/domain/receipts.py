@@ -73,6 +73,17 @@ def zone_of(name: str) -> tzinfo:
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
+_WORST_FIRST: Final = (
+    Status.FAILED,
+    Status.REFUSED,
+    Status.EXPIRED,
+    Status.UNKNOWN,
+    Status.QUEUED,
+    Status.INTENT,
+    Status.ACCEPTED,
+)
+
+
 def fold(parts: Iterable[Status]) -> Status:
     """Return how a message of several parts stands: what can be said of the whole.
 
@@ -80,7 +91,7 @@ def fold(parts: Iterable[Status]) -> Status:
     whole; it is delivered when all parts are, and otherwise as far as the part that is the least far.
     """
     states = set(parts)
-    for worst in (Status.FAILED, Status.REFUSED, Status.EXPIRED, Status.QUEUED, Status.ACCEPTED):
+    for worst in _WORST_FIRST:
         if worst in states:
             return worst
     return Status.DELIVERED

@@ -63,12 +63,17 @@ class Rules:
 
     def __init__(self, overrides: Mapping[str, str]) -> None:
         changed = {_status(key): _rule(value) for key, value in overrides.items()}
+        self._own: Final = frozenset(key for key, rule in changed.items() if key is not None and rule)
         self._table: Final = {**TABLE, **{key: rule for key, rule in changed.items() if key is not None and rule}}
         self.longest_ms: Final = max((rule.after_ms or 0 for rule in self._table.values()), default=0)
 
     def of(self, command_status: int) -> Rule:
         """Return what an answer with this status means."""
         return self._table.get(command_status, _REFUSE)
+
+    def names(self, command_status: int) -> bool:
+        """Whether the overrides speak of this status."""
+        return command_status in self._own
 
 
 def problems(overrides: Mapping[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 class Answerable(Struct, frozen=True, kw_only=True):
     """Where an answer goes, and from where: the addresses of the message that it answers."""
 
-    mo: str
+    mo: str  # "": there is none, the addresses are those that it would have
     link: str
     source: str  # the subscriber, as the operator wrote it
     source_ton: int
@@ -41,7 +41,7 @@ def answer(
     now_ms: int,
     *,
     valid_ms: int,
-    max_replies: int,
+    max_replies: int | None,
     manner: Manner = PLAIN,
 ) -> list[Outgoing]:
     """Return one MT for each segment, from the short code back to the subscriber.
@@ -52,7 +52,7 @@ def answer(
         segments: of all texts that answer it.
         now_ms: when.
         valid_ms: how long they may wait to be sent.
-        max_replies: the most SMS that the database takes for one message.
+        max_replies: the most SMS that the database takes for one message; None where there is none to answer.
         manner: what is said of them beyond that: by the service.
     """
     made = []
@@ -64,7 +64,7 @@ def answer(
         replies += segment.sms
         row = MtRow(
             id=mt,
-            mo=to.mo,
+            mo=to.mo or None,
             node=ports.node,
             link=to.link,
             source=to.destination if said.source is None else said.source,
@@ -84,7 +84,7 @@ def answer(
             expires_ms=now_ms + valid_ms,
             not_before_ms=now_ms,
             tries=0,
-            reply=replies,
+            reply=None if max_replies is None else replies,
             max_replies=max_replies,
             service_type=said.service_type,
             priority=said.priority,

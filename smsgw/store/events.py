@@ -22,6 +22,8 @@ class Event(Struct, frozen=True, kw_only=True):
     place: int
     body: str
     at_ms: int
+    status: str = "pending"  # delivered, without a try: nobody wants it posted, it is for the record
+    settled_ms: int | None = None
 
 
 class Due(Struct, frozen=True, kw_only=True):

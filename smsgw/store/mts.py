@@ -38,6 +38,8 @@ class MtRow(Struct, frozen=True, kw_only=True):
     protocol_id: int | None = None
     tlvs: bytes | None = None
     sms: int = 1
+    payment: str | None = None  # that it asks about, charges, or tells of
+    charge: str | None = None  # the attempt that it is: a billed message
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -50,6 +52,8 @@ class Settled(Struct, frozen=True, kw_only=True):
     answered_ms: int
     tries: int
     smsc_message_id: str | None = None  # as the SMSC wrote it, where that is something else
+    billed: bool = False
+    not_before_ms: int = 0  # of a billed one that goes back to the queue
 
 
 class Retry(Struct, frozen=True, kw_only=True):
@@ -84,6 +88,13 @@ class Claimed(Struct, frozen=True, kw_only=True):
     id: str
     node: str
     from_node: str
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """A billed message whose attempt was settled by something else than its answer."""
+
+    id: str
+    status: str
 
 
 class Fate(Struct, frozen=True, kw_only=True):
@@ -128,6 +139,10 @@ async def queued(reader: Reader, link: str, node: str, after: str, count: int, *
     """
     query = "mts.queued_prompts" if prompts else "mts.queued"
     rows = await reader.fetch(query, link=link, node=node, after=after, count=count)
+    return _rows(rows)
+
+
+def _rows(rows: Sequence[Row]) -> list[MtRow]:
     return [MtRow(**dict(zip(MtRow.__struct_fields__, row, strict=True))) for row in rows]
 
 
@@ -154,14 +169,41 @@ async def claim_each(transaction: Transaction, rows: Sequence[Claimed]) -> None:
 
 async def settle(transaction: Transaction, rows: Sequence[Settled]) -> None:
     """Record answers; a message that is not queued any more stays as it is."""
-    if rows:
-        await transaction.executemany("mts.settle", rows)
+    free = [row for row in rows if not row.billed]
+    if free:
+        await transaction.executemany("mts.settle", free)
+    if len(free) < len(rows):
+        await transaction.executemany("mts.settle_billed", [row for row in rows if row.billed])
 
 
 async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:
     """Record when to try again."""
     if rows:
         await transaction.executemany("mts.retry", rows)
+
+
+async def intend(transaction: Transaction, ids: Collection[str], node: str, expires_ms: int) -> set[str]:
+    """Mark billed messages of a node that are about to be sent; return those that may be, and are nobody else's."""
+    if not ids:
+        return set()
+    rows = await transaction.fetch("mts.intend", ids=sorted(ids), node=node, expires_ms=expires_ms)
+    return {str(name) for (name,) in rows}
+
+
+async def billed(reader: Reader, ids: Collection[str]) -> list[MtRow]:
+    """Return queued billed messages."""
+    return _rows(await reader.fetch("mts.billed", ids=sorted(ids))) if ids else []
+
+
+async def end_billed(transaction: Transaction, rows: Sequence[Ended]) -> None:
+    """Say of billed messages what was found out without an answer of their own."""
+    if rows:
+        await transaction.executemany("mts.end_billed", rows)
+
+
+async def of_payment(reader: Reader, payment: str) -> list[Fate]:
+    """Return what became of the messages about a payment, in the order of their making."""
+    return _fates(await reader.fetch("mts.of_payment", payment=payment))
 
 
 async def of_mo(reader: Reader, mo: str) -> list[Fate]:

@@ -1,7 +1,7 @@
 -- name: insert*!
--- New events, due at once.
-insert into events (id, service, type, subject, place, body, at_ms, next_ms)
-values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms);
+-- New events, due at once, or only for the record.
+insert into events (id, service, type, subject, place, body, at_ms, next_ms, status, settled_ms)
+values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms, :status, :settled_ms);
 
 -- name: claim*!
 -- A node posts these now; nobody else does while it lives, and it does not look at them again until that time.

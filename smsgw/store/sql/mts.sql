@@ -2,24 +2,24 @@
 -- Outgoing messages, in the transaction that causes them.
 insert into mts (id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class,
     data_coding, sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, status, reply, max_replies,
-    service_type, priority, protocol_id, tlvs, sms)
+    service_type, priority, protocol_id, tlvs, sms, payment, charge)
 values (:id, :mo, :node, :link, :source, :source_ton, :source_npi, :destination, :dest_ton, :dest_npi, :esm_class,
     :data_coding, :sealed, :key_id, :registered, :part, :parts, :created_ms, :expires_ms, :created_ms, 'queued', :reply,
-    :max_replies, :service_type, :priority, :protocol_id, :tlvs, :sms);
+    :max_replies, :service_type, :priority, :protocol_id, :tlvs, :sms, :payment, :charge);
 
 -- name: queued
--- The next messages that wait on a link, oldest first.
+-- The next messages that wait on a link, oldest first; billed ones are sent by their attempts alone.
 select id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class, data_coding,
     sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, tries, reply, max_replies,
-    service_type, priority, protocol_id, tlvs, sms
-from mts where status = 'queued' and link = :link and node = :node and id > :after order by id limit :count;
+    service_type, priority, protocol_id, tlvs, sms, payment, charge
+from mts where status = 'queued' and link = :link and node = :node and charge is null and id > :after order by id limit :count;
 
 -- name: queued_prompts
 -- The next of those that go before the others.
 select id, mo, node, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, esm_class, data_coding,
     sealed, key_id, registered, part, parts, created_ms, expires_ms, not_before_ms, tries, reply, max_replies,
-    service_type, priority, protocol_id, tlvs, sms
-from mts where status = 'queued' and link = :link and node = :node and priority > 0 and id > :after order by id limit :count;
+    service_type, priority, protocol_id, tlvs, sms, payment, charge
+from mts where status = 'queued' and link = :link and node = :node and charge is null and priority > 0 and id > :after order by id limit :count;
 
 -- name: retry*!
 -- Try again later.
@@ -29,7 +29,7 @@ where id = :id and status = 'queued';
 -- name: walk
 -- The next queued messages of all links and nodes, and whether their node is on the list of the living.
 select link, id, node, expires_ms, case when exists (select 1 from nodes where nodes.id = mts.node) then 1 else 0 end
-from mts where status = 'queued' and (link, id) > (:link, :after) order by link, id limit :count;
+from mts where status = 'queued' and charge is null and (link, id) > (:link, :after) order by link, id limit :count;
 
 -- name: expire*!
 -- The validity of a message that nobody sends is over.
@@ -56,3 +56,13 @@ select id, mo, link, source, source_ton, source_npi, destination, dest_ton, dest
     expires_ms, tries, status, command_status, answered_ms
 from mts where mo in (select mo from told_again where code = :code order by mo desc limit :count) and reply is not null
 order by id;
+
+-- name: end_billed*!
+-- A billed message whose attempt was settled by something else than its answer.
+update mts set status = :status where id = :id and status in ('queued', 'intent', 'accepted', 'unknown');
+
+-- name: of_payment
+-- The messages about a payment.
+select id, mo, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
+    expires_ms, tries, status, command_status, answered_ms
+from mts where payment = :payment order by id;

@@ -13,5 +13,6 @@ delete from receipts where mt is null and id in (
 update receipts set mt = :mt where id = :id and mt is null;
 
 -- name: deliver*!
--- A receipt moves a message to a final state, from the only one that allows it (domain/messages.py).
-update mts set status = :status where id = :mt and status = 'accepted';
+-- A receipt moves a message to a final state, from one that allows it (domain/messages.py).
+update mts set status = :status where id = :mt
+    and (status = 'accepted' or (status in ('intent', 'unknown') and charge is not null));

@@ -1,6 +1,6 @@
 -- name: messages
 -- The messages that a link's SMSC gave these ids.
-select id, message_id from mts where link = :link and registered = 1 and message_id in (select value from json_each(:message_ids));
+select id, message_id, charge from mts where link = :link and registered = 1 and message_id in (select value from json_each(:message_ids));
 
 -- name: unmatched
 -- Receipts that came before the response that names their message.

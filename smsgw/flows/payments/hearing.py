@@ -1,0 +1,147 @@
+"""What SMSCs say of messages about payments: of the question, of the billed message, in a response or in a receipt."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from smsgw.domain.charging import Said, Stand, Told, of_receipt, of_response
+from smsgw.domain.payments import Event, Fact, Status, may
+from smsgw.flows.payments.book import Book
+from smsgw.flows.payments.charging import UNSENT, Cashbox
+from smsgw.flows.payments.effects import Effects
+from smsgw.flows.ports import Catalog, Ports
+from smsgw.store import payments as store
+from smsgw.store.database import Transaction
+
+
+class News(Struct, frozen=True, kw_only=True):
+    """What came of sending a message about a payment."""
+
+    mt: str
+    payment: str
+    charge: str | None  # the attempt that it is
+    # answered: by command_status. lost: no answer can come any more. expired, unsent: it was certainly never sent.
+    kind: Literal["answered", "lost", "expired", "unsent"]
+    command_status: int | None = None
+    message_id: str | None = None
+
+
+class ReceiptNews(Struct, frozen=True, kw_only=True):
+    """A receipt of a billed message."""
+
+    receipt: str
+    mt: str
+    state: str
+    error: str | None
+    event: str  # what it means for a free message (domain/messages.Event)
+
+
+class Listener:
+    """Takes what SMSCs say, in the transaction that records it.
+
+    Args:
+        ports: the world.
+        catalog: merchants, links, limits.
+        cashbox: knows what follows for a payment.
+    """
+
+    def __init__(self, ports: Ports, catalog: Catalog, cashbox: Cashbox) -> None:
+        self._ports = ports
+        self._catalog = catalog
+        self._cashbox = cashbox
+
+    async def hear(self, transaction: Transaction, news: Sequence[News]) -> Effects | None:
+        """Take results of sending; called before they are recorded, so that payments are locked first."""
+        if not news:
+            return None
+        book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
+        await book.load(transaction, {one.payment for one in news})
+        for one in news:
+            if book.find(one.payment) is None:
+                continue
+            if one.charge is None:
+                self._of_question(book, one)
+            else:
+                self._of_charge(book, one)
+        return await book.write(transaction)
+
+    def _of_question(self, book: Book, one: News) -> None:
+        row = book.row(one.payment)
+        if row.status != Status.CREATED:
+            return
+        told = {"mt": one.mt, "command_status": one.command_status, "message_id": one.message_id}
+        if one.kind == "answered" and one.message_id is not None:
+            grace_ms = int(self._catalog.payments.grace_s * 1000)
+            book.move(one.payment, Fact.PROMPTED, told, due_ms=row.confirm_by_ms + grace_ms)
+        elif may(Status(row.status), Event.FAIL):
+            reason = "prompt_refused" if one.kind == "answered" else "prompt_not_accepted"
+            book.move(one.payment, Fact.FAILED, told, reason=reason)
+
+    def _of_charge(self, book: Book, one: News) -> None:
+        charge = book.charge(one.payment)
+        if charge is None or charge.id != one.charge:
+            book.note(one.payment, Fact.REPORTED, {"charge": one.charge, "mt": one.mt, "said": one.kind})
+            return
+        evidence: dict[str, Any] = {"mt": one.mt, "command_status": one.command_status, "operator_id": one.message_id}
+        self._cashbox.hear(book, one.payment, self._said(book, one), evidence)
+
+    def _said(self, book: Book, one: News) -> Told:
+        if one.kind == "answered" and one.command_status is not None:
+            return of_response(book.terms(book.row(one.payment)), one.command_status)
+        if one.kind == "expired":
+            return Told(Said.FAILED, "operator_unavailable")
+        if one.kind == "unsent":
+            return Told(Said.PUT_OFF, UNSENT, 0)
+        return Told(Said.UNKNOWN)
+
+    async def hear_receipts(self, transaction: Transaction, news: Sequence[ReceiptNews]) -> Effects | None:
+        """Take receipts of billed messages."""
+        if not news:
+            return None
+        charges = {one.mt: one for one in await store.charges_of_mts(transaction, {one.mt for one in news})}
+        book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
+        await book.load(transaction, {charge.payment for charge in charges.values()})
+        for one in news:
+            charge = charges.get(one.mt)
+            if charge is None or book.find(charge.payment) is None:
+                continue
+            latest = book.charge(charge.payment)
+            terms = book.terms(book.row(charge.payment))
+            said = of_receipt(terms, one.state, one.error, one.event)
+            told = {"mt": one.mt, "receipt": one.receipt, "state": one.state, "error": one.error}
+            if latest is None or latest.id != charge.id or said is Said.PROGRESS:
+                book.note(charge.payment, Fact.REPORTED, {"charge": charge.id, "said": said.value, **told})
+                continue
+            reason = "operator_not_charged" if said is Said.FAILED else None
+            self._cashbox.hear(book, charge.payment, Told(said, reason), told)
+        return await book.write(transaction)
+
+    async def recover(self, transaction: Transaction, now_ms: int) -> tuple[int, Effects]:
+        """At the start: what this node may have sent when it died is unknown; return how many."""
+        book = Book(self._ports, self._catalog, now_ms)
+        charges = [one for one in await store.working(transaction, self._ports.node) if one.status == Stand.INTENT]
+        return len(charges), await self._lose(transaction, book, [one.payment for one in charges])
+
+    async def inherit(self, transaction: Transaction, now_ms: int, count: int) -> tuple[int, Effects]:
+        """Take from nodes that are gone: what they may have sent is unknown, the rest is ours to send."""
+        book = Book(self._ports, self._catalog, now_ms)
+        charges = await store.orphans(transaction, self._ports.node, count)
+        await book.load(transaction, {one.payment for one in charges})
+        for one in charges:
+            charge = book.charge(one.payment)
+            if charge is not None and charge.id == one.id and charge.status == Stand.QUEUED:
+                book.change_charge(charge, node=self._ports.node)
+                book.effects.again.append((charge.link, charge.id, now_ms))
+        lost = [one.payment for one in charges if one.status == Stand.INTENT]
+        return len(charges), await self._lose(transaction, book, lost)
+
+    async def _lose(self, transaction: Transaction, book: Book, payments: Sequence[str]) -> Effects:
+        await book.load(transaction, payments)
+        for payment in payments:
+            charge = book.charge(payment)
+            if charge is not None and charge.status == Stand.INTENT:
+                self._cashbox.hear(book, payment, Told(Said.UNKNOWN), {"by": "restart", "mt": charge.mt})
+                if charge.mt is not None:
+                    book.end_message(charge.mt, "unknown")
+        return await book.write(transaction)

@@ -1,0 +1,26 @@
+-- name: insert*!
+-- New attempts; of a payment one at most is open.
+insert into charges (id, payment, number, way, link, node, msisdn, short_code, mt, message_reference, status, reason, operator_id,
+    created_ms, intent_ms, settled_ms, tries)
+values (:id, :payment, :number, :way, :link, :node, :msisdn, :short_code, :mt, :message_reference, :status, :reason,
+    :operator_id, :created_ms, :intent_ms, :settled_ms, :tries);
+
+-- name: update*!
+-- What has changed of an attempt whose payment the transaction has locked; what is settled stays.
+update charges set node = :node, status = :status, reason = :reason, operator_id = :operator_id, intent_ms = :intent_ms,
+    settled_ms = :settled_ms, tries = :tries
+where id = :id
+    and status in ('queued', 'intent', 'accepted', 'unknown');
+
+-- name: working
+-- A node's attempts that are not sent, or may have been just now.
+select id, payment, number, way, link, node, msisdn, short_code, mt, message_reference, status, reason, operator_id,
+    created_ms, intent_ms, settled_ms, tries
+from charges where node = :node and status in ('queued', 'intent') order by id;
+
+-- name: orphans
+-- Attempts of nodes that are not on the list of the living.
+select id, payment, number, way, link, node, msisdn, short_code, mt, message_reference, status, reason, operator_id,
+    created_ms, intent_ms, settled_ms, tries
+from charges where status in ('queued', 'intent') and node <> :node
+    and not exists (select 1 from nodes where nodes.id = charges.node) order by id limit :count;
