@@ -12,18 +12,20 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from smsgw.domain import catalog, goods
+from smsgw.domain import catalog, goods, reply_addresses
 from smsgw.domain.operators import Operators
 from smsgw.domain.routing import Routes
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
 from smsgw.flows.leftovers import Leftovers
 from smsgw.flows.operations import Operations
 from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.payments.cashier import Cashier
+from smsgw.flows.payments.desk import Payments
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.upkeep import Upkeep
-from smsgw.flows.webhooks import Webhooks
+from smsgw.flows.webhooks import Hooked, Webhooks
 from smsgw.hooks.poster import HttpPoster
 from smsgw.kit import tls, vault
 from smsgw.kit.clock import Clock, SystemClock
@@ -44,6 +46,7 @@ log = get_logger(__name__)
 
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _INTERNAL: Final = 70  # EX_SOFTWARE
+_PAYMENTS_S: Final = 1.0  # between two looks at what is due
 _POSTING_S: Final = 2.0  # at the stop, for webhooks that are being posted
 
 
@@ -110,12 +113,24 @@ class App:
         sold = _catalog(configuration)
         supervisor = Supervisor("app", self._on_incident)
         webhooks = await self._webhooks(ports, stack)
-        receiver = Receiver(ports, sold, self._send, webhooks.wake)
+        payments = Payments(ports, sold, self._send, webhooks.wake)
+        stack.push_async_callback(payments.close)
+        receiver = Receiver(ports, sold, self._send, webhooks.wake, payments)
         await receiver.recover()
+        await payments.recover()
         stack.push_async_callback(receiver.close)
         for name, settings in configuration.links.items():
-            link = Link(ports, name, settings, passwords[name], receiver, context=contexts[name])
+            link = Link(ports, name, settings, passwords[name], receiver, context=contexts[name], payments=payments)
             self.links[name] = link
+        cashier = Cashier(
+            ports,
+            sold,
+            payments.cashbox,
+            done=payments.done,
+            room=lambda name: self.links[name].room,
+            offer=self._send,
+        )
+        payments.follow(cashier.hear)
         stack.push_async_callback(self._close_outboxes)
         verifier = Verifier(ports, sold, configuration.main.guessing, webhooks.wake)
         stack.push_async_callback(verifier.close)
@@ -136,6 +151,8 @@ class App:
         for link in self.links.values():
             link.start(supervisor)
         supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
+        supervisor.start("cashier", cashier.run)
+        supervisor.start("payments", lambda: self._keep_payments(payments, cashier))
         supervisor.start("upkeep", lambda: upkeep.run(self._look_again))
         supervisor.start("operations", Operations(ports, sold, self.links).run)
         supervisor.start("traces", Traces(configuration.state_dir, self.links, self._clock).run)
@@ -146,7 +163,8 @@ class App:
         poster = HttpPoster(timeout_s=settings.timeout_s, private_networks=settings.private_networks)
         poster.open()
         stack.push_async_callback(poster.close)
-        webhooks = Webhooks(ports, settings, self._configuration.services, poster)
+        addresses: dict[str, Hooked] = {**self._configuration.services, **self._configuration.merchants}
+        webhooks = Webhooks(ports, settings, addresses, poster)
         await webhooks.begin()
         return webhooks
 
@@ -204,6 +222,19 @@ class App:
                     raise
                 log.warning("sweep.put_off", error=str(error))
             await asyncio.sleep(self._configuration.main.node_lease_s / 3)
+
+    async def _keep_payments(self, payments: Payments, cashier: Cashier) -> None:
+        """Do what payments must have done by themselves, every second; now and then look what other nodes have left."""
+        while True:
+            try:
+                await payments.sweep()
+                if await payments.inherit():
+                    cashier.look_again()
+            except SmsgwError as error:
+                if not error.retry:
+                    raise
+                log.warning("payments.put_off", error=str(error))
+            await asyncio.sleep(_PAYMENTS_S)
 
     def _look_again(self) -> None:
         for link in self.links.values():
@@ -285,12 +316,14 @@ class App:
 
 
 def _catalog(configuration: Configuration) -> Catalog:
+    merchants = goods.build(configuration.merchants, configuration.links)
     return Catalog(
         links=configuration.links,
         services=catalog.build(configuration.services),
         routes=Routes(configuration.services, configuration.links),
         answers=configuration.main.answers,
-        merchants=goods.build(configuration.merchants, configuration.links),
+        merchants=merchants,
+        reply_addresses=reply_addresses.index(merchants),
         operators=Operators(configuration.links),
         payments=configuration.main.payments,
     )

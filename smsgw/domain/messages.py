@@ -6,9 +6,9 @@ sends it again (at least once); a refusal that may be tried again leaves it queu
 or *failed*. A receipt that overtakes the response waits unmatched until the response names its message.
 States only move forward: delivered, failed, refused and expired are final.
 
-A billed MT is never sent again by itself. It is *intent* from the commit before its first octet; only a definite refusal
-takes it back to the queue. When no answer can come any more it is *unknown*, until a late answer, a receipt or a person
-says what became of it.
+A billed MT is never sent again by itself. It is *intent* from the commit before its first octet; only a definite
+refusal takes it back to the queue. When no answer can come any more it is *unknown*, until a late answer, a receipt or
+a person says what became of it.
 """
 
 from enum import StrEnum

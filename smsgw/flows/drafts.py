@@ -8,15 +8,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from smsgw.domain import incoming, manner
+from smsgw.domain import consent, incoming, manner
 from smsgw.domain.catalog import MAX_ANSWER_PARTS
 from smsgw.domain.costs import outlet_of
 from smsgw.domain.incoming import Incoming, Message
-from smsgw.domain.numbers import is_phone
-from smsgw.domain.routing import NoService
+from smsgw.domain.numbers import e164, is_phone
+from smsgw.domain.routing import NoService, Route
 from smsgw.flows import access
 from smsgw.flows.access import Ask, Issued, Purchase
 from smsgw.flows.outgoing import Answerable, Outgoing, answer
+from smsgw.flows.payments.answering import Reply, key_of
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.settings import LinkSettings
 from smsgw.store.mos import MoRow
@@ -45,6 +46,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     outcome: str
     issued: Issued | None = None
     ask: Ask | None = None  # which code it is told is known in the transaction
+    reply: Reply | None = None  # an answer to a question; what it moves is known in the transaction
     answers: list[Outgoing] = []
 
 
@@ -85,6 +87,9 @@ def decide(ports: Ports, catalog: Catalog, arrival: Arrival, text: str | None, n
     route = catalog.routes.find(arrival.link, arrival.pdu.destination_addr, text)
     link = catalog.links[arrival.link]
     to = _answerable(arrival, link)
+    reply = _reply(ports, catalog, arrival, text, to=to, route=route, now_ms=now_ms)
+    if reply is not None:
+        return Decision(body=storable(text), service=None, outcome="payment_unexpected", reply=reply)
     if isinstance(route, NoService):
         answers = _rule_answer(ports, catalog, route, to, now_ms)
         return Decision(body=storable(text), service=None, outcome=route.value, answers=answers)
@@ -95,6 +100,41 @@ def decide(ports: Ports, catalog: Catalog, arrival: Arrival, text: str | None, n
     issued = access.prepare(ports, Purchase(service=service, to=to, test=link.test), now_ms)
     return Decision(
         body=storable(text), service=route.service, outcome="code_issued", issued=issued, answers=issued.answer
+    )
+
+
+def _reply(
+    ports: Ports,
+    catalog: Catalog,
+    arrival: Arrival,
+    text: str | None,
+    *,
+    to: Answerable,
+    route: Route | NoService,
+    now_ms: int,
+) -> Reply | None:
+    """Return a message as an answer to a question: one of the words, or what no service's keyword takes."""
+    address = arrival.pdu.destination_addr.lstrip("+")
+    languages = catalog.reply_addresses.get((arrival.link, address))
+    if languages is None:
+        return None
+    answer = consent.read(text, languages)
+    if answer is None and not isinstance(route, NoService):
+        return None
+    pdu, link = arrival.pdu, catalog.links[arrival.link]
+    msisdn = e164(pdu.source_addr, pdu.source_addr_ton, link.country)
+    if msisdn is None:
+        return None
+    return Reply(
+        mo=arrival.id,
+        to=to,
+        msisdn=msisdn,
+        address_key=key_of(arrival.link, address, msisdn),
+        answer=answer,
+        text=storable(text) or "",
+        received_ms=arrival.received_ms,
+        languages=languages,
+        otherwise=_rule_answer(ports, catalog, route, to, now_ms) if isinstance(route, NoService) else [],
     )
 
 

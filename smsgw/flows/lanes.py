@@ -8,7 +8,7 @@ milliseconds; what this costs is nothing beside the radio, and nobody else waits
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from smsgw.flows.outgoing import Outgoing
 
@@ -79,6 +79,21 @@ class Lane:
             self.again(following)
         else:
             self._ready.appendleft(following)
+
+    def drop(self, ids: Collection[str]) -> list[Outgoing]:
+        """Take out those of these messages that wait, without a turn for anybody; for the end only."""
+        waiting = [
+            *self._ready,
+            *(entry[2] for entry in self._later),
+            *(one for some in self._behind.values() for one in some),
+        ]
+        dropped = [one for one in waiting if one.row.id in ids]
+        self._ready = deque(one for one in self._ready if one.row.id not in ids)
+        self._later = [entry for entry in self._later if entry[1] not in ids]
+        heapq.heapify(self._later)
+        for subscriber, some in self._behind.items():
+            self._behind[subscriber] = deque(one for one in some if one.row.id not in ids)
+        return dropped
 
     def wait_ms(self, now_ms: int) -> int | None:
         """Return how long until a message is due that is not due now; None when there is none."""

@@ -13,6 +13,7 @@ from smsgw.kit.clock import Clock
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.vault import Vault
 from smsgw.settings import Answers, LinkSettings, Payments
+from smsgw.settings.merchant import Language
 from smsgw.store.database import Database
 
 
@@ -37,6 +38,9 @@ class Catalog(Struct, frozen=True, kw_only=True):
     answers: Answers
     merchants: dict[str, Merchant] = {}
     operators: Operators = Operators({})
+    reply_addresses: dict[
+        tuple[str, str], tuple[Language, ...]
+    ] = {}  # (link, short code): where questions are answered
     payments: Payments = Payments()
 
 

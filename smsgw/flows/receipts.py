@@ -1,6 +1,6 @@
 """Delivery receipts: stored with the arrivals, matched to their messages at once or later."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
@@ -8,12 +8,16 @@ from msgspec import structs
 from smsgw.domain import incoming
 from smsgw.domain.messages import NEXT, Event, Status
 from smsgw.domain.receipts import canonical_id, event_of, zone_of
+from smsgw.flows.payments.effects import Effects
+from smsgw.flows.payments.hearing import Listener, ReceiptNews
 from smsgw.flows.ports import Ports
 from smsgw.settings import LinkSettings
+from smsgw.smpp import tlvs
 from smsgw.smpp.receipt import done_ms, parse
-from smsgw.store import mts, receipts
+from smsgw.store import mts, payments, receipts
 from smsgw.store.database import Transaction
-from smsgw.store.receipts import Delivered, Match, ReceiptRow, Unmatched
+from smsgw.store.payments import ChargeRow
+from smsgw.store.receipts import Delivered, Match, Named, ReceiptRow, Unmatched
 
 if TYPE_CHECKING:
     from smsgw.flows.drafts import Arrival
@@ -40,11 +44,30 @@ def read(ports: Ports, arrival: "Arrival", settings: LinkSettings) -> ReceiptRow
         payload=incoming.payload_of(arrival.pdu),
         tlvs=incoming.other_tlvs(arrival.pdu),
         mt=None,
+        source=arrival.pdu.source_addr.lstrip("+"),
+        destination=arrival.pdu.destination_addr.lstrip("+"),
+        reference=tlvs.integer(arrival.pdu.tlvs, tlvs.USER_MESSAGE_REFERENCE),
     )
 
 
-async def store(transaction: Transaction, read: Iterable[ReceiptRow]) -> None:
-    """Store receipts, and move the messages that they name."""
+async def store(
+    transaction: Transaction,
+    read: Iterable[ReceiptRow],
+    listener: Listener | None = None,
+    billing: Collection[str] = (),
+) -> list[Effects]:
+    """Store receipts, and move the messages that they name.
+
+    Args:
+        transaction: that stores the rest of their batch.
+        read: as they came.
+        listener: hears what is said of billed messages.
+        billing: links that charge: there a receipt may be known by its addresses alone.
+
+    Returns:
+        What is to be done for payments after the commit.
+    """
+    effects: list[Effects] = []
     by_link: dict[str, list[ReceiptRow]] = {}
     for row in read:
         by_link.setdefault(row.link, []).append(row)
@@ -53,19 +76,96 @@ async def store(transaction: Transaction, read: Iterable[ReceiptRow]) -> None:
         await receipts.lock(transaction, link)
         ids = {row.message_id for row in some if row.message_id}
         known = await receipts.messages(transaction, link, ids) if ids else {}
-        rows = [structs.replace(row, mt=known.get(row.message_id)) for row in some]
+        if listener is not None and link in billing:
+            known |= await _by_addresses(transaction, link, [row for row in some if row.message_id not in known])
+        rows = [structs.replace(row, mt=_mt_of(known, row)) for row in some]
         await receipts.insert(transaction, rows)
-        await receipts.deliver(transaction, _moves((row.mt, row.event) for row in rows if row.mt))
+        meant: Mapping[str, str] = {}
+        if listener is not None and (news := [_news(row) for row in rows if row.mt and _charge_of(known, row)]):
+            judged = await listener.hear_receipts(transaction, news)
+            effects.append(judged.effects)
+            meant = judged.events
+        moves = _moves((row.mt, meant.get(row.id, row.event)) for row in rows if row.mt)
+        await receipts.deliver(transaction, moves)
+    return effects
 
 
-async def match(transaction: Transaction, link: str, named: Mapping[str, str]) -> None:
+def _mt_of(known: Mapping[str, Named], row: ReceiptRow) -> str | None:
+    found = known.get(row.message_id) or known.get(row.id)
+    return found.mt if found else None
+
+
+def _charge_of(known: Mapping[str, Named], row: ReceiptRow) -> str | None:
+    found = known.get(row.message_id) or known.get(row.id)
+    return found.charge if found else None
+
+
+def _news(row: ReceiptRow) -> ReceiptNews:
+    assert row.mt is not None
+    return ReceiptNews(receipt=row.id, mt=row.mt, state=row.state, error=row.error, event=row.event)
+
+
+async def _by_addresses(transaction: Transaction, link: str, rows: Sequence[ReceiptRow]) -> dict[str, Named]:
+    """Return {receipt: message} of billed messages whose response never came: known by their addresses.
+
+    Where the receipt repeats our reference, that decides; otherwise only what is unknown, and alone between the two
+    addresses, can be meant.
+    """
+    phones = {address for row in rows for address in (row.source, row.destination) if address}
+    lost = await payments.lost_charges(transaction, link, phones) if phones else []
+    found = {}
+    for row in rows:
+        one = _meant(row, lost)
+        if one is not None and one.mt is not None:
+            found[row.id] = Named(mt=one.mt, charge=one.id)
+    return found
+
+
+def _meant(row: ReceiptRow, lost: Sequence[ChargeRow]) -> ChargeRow | None:
+    between = [one for one in lost if {one.msisdn, one.short_code} == {row.source, row.destination}]
+    if row.reference is not None:
+        between = [one for one in between if one.message_reference == row.reference]
+    else:
+        between = [one for one in between if one.status == "unknown"]
+    return between[0] if len(between) == 1 else None
+
+
+async def match(
+    transaction: Transaction, link: str, named: Mapping[str, str], listener: Listener | None = None
+) -> list[Effects]:
     """Match the receipts that came before the response; ``named`` is {the SMSC's id: our id}."""
     if not named:
-        return
+        return []
+    effects: list[Effects] = []
+    meant: Mapping[str, str] = {}
     await receipts.lock(transaction, link)
     waiting = await _possible(transaction, await receipts.unmatched(transaction, link, named), named)
     await receipts.match(transaction, [Match(id=one.id, mt=named[one.message_id]) for one in waiting])
-    await receipts.deliver(transaction, _moves((named[one.message_id], one.event) for one in waiting))
+    if listener is not None and waiting:
+        news = [
+            ReceiptNews(receipt=one.id, mt=named[one.message_id], state=one.state, error=one.error, event=one.event)
+            for one in waiting
+        ]
+        judged = await listener.hear_receipts(transaction, news)
+        effects, meant = [judged.effects], judged.events
+    moves = _moves((named[one.message_id], meant.get(one.id, one.event)) for one in waiting)
+    await receipts.deliver(transaction, moves)
+    return effects
+
+
+async def claim(transaction: Transaction, charge: ChargeRow, listener: Listener) -> list[Effects]:
+    """Match the receipts that came for a billed message before anybody knew that its response would never come."""
+    since_ms = (charge.intent_ms or charge.created_ms) - _CLOCKS_MS
+    rows = await receipts.of_addresses(transaction, charge.link, charge.msisdn, charge.short_code, since_ms)
+    mine = [row for row in rows if row.reference in {None, charge.message_reference}]
+    if charge.mt is None or not mine:
+        return []
+    mt = charge.mt
+    await receipts.match(transaction, [Match(id=row.id, mt=mt) for row in mine])
+    news = [ReceiptNews(receipt=row.id, mt=mt, state=row.state, error=row.error, event=row.event) for row in mine]
+    judged = await listener.hear_receipts(transaction, news)
+    await receipts.deliver(transaction, _moves((mt, judged.events.get(row.id, row.event)) for row in mine))
+    return [judged.effects]
 
 
 async def _possible(transaction: Transaction, waiting: list[Unmatched], named: Mapping[str, str]) -> list[Unmatched]:

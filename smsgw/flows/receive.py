@@ -17,6 +17,9 @@ from smsgw.flows import access, drafts, receipts
 from smsgw.flows.drafts import Arrival, Draft, Verdict
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.parts import Parts
+from smsgw.flows.payments.answering import Heard, Reply
+from smsgw.flows.payments.desk import Payments
+from smsgw.flows.payments.effects import Effects
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
@@ -98,6 +101,7 @@ class _Effects(Struct, frozen=True, kw_only=True):
     stories: list[tuple[Arrival, Verdict]]
     undecided: set[str]  # arrivals that were not stored
     hooked: set[str]  # services whose merchants are told something
+    payments: list[Effects]  # what answers and receipts have come to
 
 
 class Receiver:
@@ -108,6 +112,7 @@ class Receiver:
         catalog: what is sold where.
         send: takes the answers after their commit; must not fail or wait.
         tell: hears which services' merchants have something to be told, after its commit; must not fail or wait.
+        payments: takes answers to questions, and hears receipts of billed messages.
     """
 
     def __init__(
@@ -116,11 +121,14 @@ class Receiver:
         catalog: Catalog,
         send: Callable[[Sequence[Outgoing]], None],
         tell: Callable[[Collection[str]], None] = lambda _: None,
+        payments: Payments | None = None,
     ) -> None:
         self._ports = ports
         self._catalog = catalog
         self._send = send
         self._tell = tell
+        self._payments = payments or Payments(ports, catalog, send, tell)
+        self._billing = frozenset(name for name, link in catalog.links.items() if link.charging)
         self._parts = Parts(ports, catalog)
         self._batch: Batch[_Entry, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
         # Batches follow each other, and the sweep, which stores doubts as well, stands in the same line: each must see
@@ -233,7 +241,7 @@ class Receiver:
             doubts = dict(self._doubts)
 
             async def body(transaction: Transaction) -> _Effects:
-                effects = _Effects(outgoing=[], stories=[], undecided=set(), hooked=set())
+                effects = _Effects(outgoing=[], stories=[], undecided=set(), hooked=set(), payments=[])
                 # Before anything else is held: whoever waits here is in nobody's way. A message that comes to two nodes
                 # in the same moment is decided by the second when the first has committed.
                 await mos.lock_fingerprints(transaction, fingerprints)
@@ -254,6 +262,8 @@ class Receiver:
             self._settle_doubts(doubts)
             self._doubt(self._unsure(effects))
         self._send(effects.outgoing)
+        for one in effects.payments:
+            self._payments.done(one)
         if effects.hooked:
             self._tell(effects.hooked)
         # After what waits for the commit, above all the next transaction.
@@ -317,7 +327,9 @@ class Receiver:
         else:
             await sessions.prove(transaction, step.proofs)
             if step.receipts:
-                await receipts.store(transaction, step.receipts)
+                effects.payments.extend(
+                    await receipts.store(transaction, step.receipts, self._payments.listener, self._billing)
+                )
             if step.drafts:
                 await self._take_messages(transaction, step.drafts, now_ms, effects)
 
@@ -335,8 +347,11 @@ class Receiver:
         for one in looked.whole:
             verdicts[one.arrival.id] = _verdict(one)
         answers, told = await self._cause(transaction, looked.whole + looked.given_up, now_ms, effects)
-        for mo, outcome in told.items():
-            verdicts[mo] = structs.replace(verdicts.get(mo) or Verdict(status="done"), outcome=outcome)
+        for mo, found_out in told.items():
+            known = verdicts.get(mo) or Verdict(status="done")
+            verdicts[mo] = structs.replace(
+                known, outcome=found_out.outcome, service=found_out.merchant or known.service
+            )
         await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
         await self._record_given_up(transaction, looked.given_up, told)
         await mts.insert(transaction, [one.row for one in answers])
@@ -345,12 +360,13 @@ class Receiver:
 
     async def _cause(
         self, transaction: Transaction, decided: list[Draft], now_ms: int, effects: _Effects
-    ) -> tuple[list[Outgoing], dict[str, str]]:
-        """Issue what was bought; return the answers, and the outcomes {message: outcome} that only show here."""
+    ) -> tuple[list[Outgoing], dict[str, Heard]]:
+        """Issue what was bought, hear what was answered; return the answers, and by message what only shows here."""
         issued: list[access.Issued] = []
         asks: dict[str, access.Ask] = {}
         answers: list[Outgoing] = []
-        outcomes: dict[str, str] = {}
+        outcomes: dict[str, Heard] = {}
+        replies: list[Reply] = []
         for one in decided:
             decision = one.decision
             assert decision is not None
@@ -358,6 +374,8 @@ class Receiver:
                 issued.append(decision.issued)
             elif decision.ask is not None:
                 asks[one.arrival.id] = decision.ask
+            elif decision.reply is not None:
+                replies.append(decision.reply)
             else:
                 answers += decision.answers
         for one_issued in await access.issue(self._ports, transaction, issued, now_ms):
@@ -369,18 +387,36 @@ class Receiver:
         ):
             answers += told.answer
             if not told.answer:
-                outcomes[mo] = "no_code" if told.code is None else "told_enough"
+                outcome = "no_code" if told.code is None else "told_enough"
+                outcomes[mo] = Heard(outcome=outcome, merchant=None, answers=[])
+        answers += await self._hear(transaction, replies, now_ms, effects=effects, outcomes=outcomes)
         return answers, outcomes
 
+    async def _hear(
+        self,
+        transaction: Transaction,
+        replies: Sequence[Reply],
+        now_ms: int,
+        *,
+        effects: _Effects,
+        outcomes: dict[str, Heard],
+    ) -> list[Outgoing]:
+        """Take answers to questions; return what is said to them for nothing."""
+        heard, done = await self._payments.ear.take(transaction, replies, now_ms)
+        if done is not None:
+            effects.payments.append(done)
+        outcomes |= {reply.mo: one for reply, one in zip(replies, heard, strict=True)}
+        return [answer for one in heard for answer in one.answers]
+
     async def _record_given_up(
-        self, transaction: Transaction, given_up: Sequence[Draft], outcomes: Mapping[str, str]
+        self, transaction: Transaction, given_up: Sequence[Draft], outcomes: Mapping[str, Heard]
     ) -> None:
         rows = []
         for one in given_up:
             decision = one.decision
             assert decision is not None
             mo = one.arrival.id
-            outcome = outcomes.get(mo, decision.outcome)
+            outcome = outcomes[mo].outcome if mo in outcomes else decision.outcome
             rows.append(mos.GivenUp(id=mo, body=decision.body, service=decision.service, outcome=outcome))
             log.warning("mo.incomplete", mo=mo, link=one.arrival.link, service=decision.service, outcome=outcome)
         await mos.give_up(transaction, rows)
@@ -401,7 +437,7 @@ class Receiver:
 
     async def _give_up(self, part_keys: Sequence[str], now_ms: int) -> int:
         async def body(transaction: Transaction) -> tuple[_Effects, int]:
-            effects = _Effects(outgoing=[], stories=[], undecided=set(), hooked=set())
+            effects = _Effects(outgoing=[], stories=[], undecided=set(), hooked=set(), payments=[])
             await nodes.beat(transaction, self._ports.node, now_ms)
             found = await self._parts.give_up(transaction, part_keys, now_ms)
             answers, outcomes = await self._cause(transaction, found, now_ms, effects)
@@ -413,6 +449,8 @@ class Receiver:
         async with self._turn:
             effects, count = await self._ports.database.transact(body)
         self._send(effects.outgoing)
+        for one in effects.payments:
+            self._payments.done(one)
         if effects.hooked:
             self._tell(effects.hooked)
         return count

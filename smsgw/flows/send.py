@@ -2,12 +2,14 @@
 
 In: answers right after their commit, and rows read back at the start or after an overflow. Out: messages in
 order, as the link's window and rate ask for them; results, recorded in batches. A result that cannot be recorded now is
-kept and tried again; until then its message counts as held, so that a store that fails slows the sending down.
+kept and tried again; until then its message counts as held, so that a store that fails slows the sending down. A billed
+message is never sent again from here: whatever becomes of it, its attempt decides (flows/payments).
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -18,6 +20,8 @@ from smsgw.errors import SmsgwError, StoreBroken, StoreUnavailable
 from smsgw.flows import receipts
 from smsgw.flows.lanes import Lane
 from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.payments.effects import Effects
+from smsgw.flows.payments.hearing import Kind, News
 from smsgw.flows.ports import Ports
 from smsgw.kit.limits import Backoff
 from smsgw.kit.logs import get_logger
@@ -25,6 +29,9 @@ from smsgw.settings import LinkSettings
 from smsgw.store import mts
 from smsgw.store.database import Transaction
 from smsgw.store.mts import MtRow, Retry, Settled
+
+if TYPE_CHECKING:
+    from smsgw.flows.payments.desk import Payments
 
 log = get_logger(__name__)
 
@@ -52,13 +59,22 @@ class Outbox:
         link: the link's name.
         settings: its settings.
         wake: called when there is something to take.
+        payments: hears what comes of messages about payments.
     """
 
-    def __init__(self, ports: Ports, link: str, settings: LinkSettings, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        link: str,
+        settings: LinkSettings,
+        wake: Callable[[], None],
+        payments: "Payments | None" = None,
+    ) -> None:
         self._ports = ports
         self._link = link
         self._settings = settings
         self._wake = wake
+        self._payments = payments
         self._rules = Rules(settings.status)
         self._longest_pause_ms = max(int(settings.retry_ceiling_s * 1000), self._rules.longest_ms)
         self._lanes = tuple(Lane(self._pause_ms) for _ in range(_LANES))
@@ -75,12 +91,18 @@ class Outbox:
         self._more = asyncio.Event()  # there are such lanes
         self._more.set()
         self._results: dict[tuple[str, type[Result]], Result] = {}  # bounded by what is held
+        self._news: dict[str, News] = {}  # {message about a payment: what came of it}, recorded with its result
+        self._billed: set[str] = set()  # billed messages that wait here, and were certainly not sent
         self._recorder: asyncio.Task[None] | None = None
 
     def offer(self, messages: Sequence[Outgoing]) -> None:
         """Take messages that have just been committed; what does not fit stays in the store for later."""
         for message in messages:
             if message.row.id in self._held or message.row.id in self._given_up:
+                continue
+            if message.row.charge is not None:  # never read back: the cashier offers no more than can be sent
+                self._billed.add(message.row.id)
+                self._hold(message)
                 continue
             lane = _lane(message.row)
             aside = self._aside.get(lane)
@@ -134,8 +156,14 @@ class Outbox:
                 self._settle(message, Status.EXPIRED, None, None)
             else:
                 self._out.add(mt)
+                self._billed.discard(mt)
                 return message
         return None
+
+    @property
+    def billed_waiting(self) -> int:
+        """How many billed messages have not been taken yet."""
+        return len(self._billed)
 
     def wait_ms(self) -> int | None:
         """Return how long until a message is due that is not due now; None when there is none."""
@@ -157,6 +185,10 @@ class Outbox:
         if message.row.id in self._heard:
             self.accepted(message, self._heard[message.row.id])
             return
+        if message.row.charge is not None:
+            # A nack with status 0 says nothing that can be believed.
+            self._settle_billed(message, "answered" if command_status else "lost", command_status or None)
+            return
         rule = self._rules.of(command_status)
         if rule.verdict is Verdict.AGAIN:
             self._try_again(message, command_status, rule.after_ms)
@@ -173,6 +205,9 @@ class Outbox:
 
     def unanswered(self, message: Outgoing) -> None:
         """Report that no response came: an unbilled message is sent at least once, so it is sent again."""
+        if message.row.charge is not None:
+            self._settle_billed(message, "lost", None)
+            return
         if message.row.id in self._heard:
             self.accepted(message, self._heard[message.row.id])
             return
@@ -181,11 +216,18 @@ class Outbox:
     def late(self, message: Outgoing, message_id: str) -> None:
         """Report that one of which nothing was heard has been accepted after all: if it still waits, it has arrived."""
         mt = message.row.id
-        if mt in self._out:
+        if message.row.charge is not None:
+            self._tell_billed(message, "answered", 0, message_id)
+        elif mt in self._out:
             self._heard[mt] = message_id  # counts if this try comes to nothing: it may be refused as a second one
         elif mt in self._held and mt not in self._arrived and not self._is_settled(mt):
             self._arrived.add(mt)
             self._tell(message, Status.ACCEPTED, 0, message_id or None, tries=message.row.tries + 1)
+
+    def late_refusal(self, message: Outgoing, command_status: int) -> None:
+        """Report the same of an error: only of a billed message it says something that is not known."""
+        if message.row.charge is not None and command_status:
+            self._tell_billed(message, "answered", command_status, None)
 
     def _is_settled(self, mt: str) -> bool:
         return (mt, Settled) in self._results
@@ -223,11 +265,44 @@ class Outbox:
 
     def _settle(self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None) -> None:
         row = message.row
+        if row.charge is not None:
+            kind: Kind = "expired" if status is Status.EXPIRED else "answered"
+            self._settle_billed(message, kind, command_status, message_id)
+            return
         self._out.discard(row.id)
         self._heard.pop(row.id, None)
         self._tell(message, status, command_status, message_id, tries=row.tries + (status is not Status.EXPIRED))
         lane = self._lanes[_lane(row)]
         lane.done(message, self._ports.clock.now_ms())
+
+    def _settle_billed(
+        self, message: Outgoing, kind: Kind, command_status: int | None, message_id: str | None = None
+    ) -> None:
+        row = message.row
+        self._out.discard(row.id)
+        self._billed.discard(row.id)
+        self._tell_billed(message, kind, command_status, message_id)
+        self._lanes[_lane(row)].done(message, self._ports.clock.now_ms())
+
+    def _tell_billed(self, message: Outgoing, kind: Kind, command_status: int | None, message_id: str | None) -> None:
+        """Have recorded what became of a billed message; what that means is its attempt's to say."""
+        row = message.row
+        compared = message_id and canonical_id(message_id, self._settings.response_ids)
+        bound = log.bind(mt=row.id, charge=row.charge, payment=row.payment, link=self._link)
+        bound.info("charge.heard", kind=kind, command_status=command_status)
+        self._news[row.id] = _news_of(row, kind, command_status, compared)
+        self._submit(
+            Settled(
+                id=row.id,
+                status=Status.UNKNOWN.value,  # until its attempt says what it means
+                command_status=command_status,
+                message_id=compared or None,
+                smsc_message_id=message_id if message_id and message_id != compared else None,
+                answered_ms=self._ports.clock.now_ms(),
+                tries=row.tries + (kind in {"answered", "lost"}),
+                billed=True,
+            )
+        )
 
     def _tell(
         self, message: Outgoing, status: Status, command_status: int | None, message_id: str | None, *, tries: int
@@ -236,6 +311,10 @@ class Outbox:
         compared = message_id and canonical_id(message_id, self._settings.response_ids)
         log_it = log.info if status is Status.ACCEPTED else log.warning
         log_it(f"mt.{status.value}", mt=row.id, mo=row.mo, link=self._link, command_status=command_status)
+        if row.payment is not None and self._payments is not None:
+            kind: Kind = "expired" if status is Status.EXPIRED else "answered"
+            accepted = (compared or "") if status is Status.ACCEPTED else None
+            self._news[row.id] = _news_of(row, kind, command_status, accepted)
         self._submit(
             Settled(
                 id=row.id,
@@ -280,6 +359,8 @@ class Outbox:
                     key = (result.id, type(result))
                     if self._results.get(key) is result:  # otherwise a later try has taken its place
                         del self._results[key]
+                        if isinstance(result, Settled):
+                            self._news.pop(result.id, None)
                 alone = max(0, alone - 1)
         finally:
             self._recorder = None
@@ -309,13 +390,26 @@ class Outbox:
         again = [result for result in results if isinstance(result, Retry)]
         named = {result.message_id: result.id for result in settled if result.message_id}
 
-        async def body(transaction: Transaction) -> None:
-            await mts.settle(transaction, settled)
-            await mts.retry(transaction, again)
-            if self._settings.receipts:
-                await receipts.match(transaction, self._link, named)
+        news = [self._news[result.id] for result in settled if result.id in self._news]
+        listener = self._payments.listener if self._payments is not None else None
 
-        await self._ports.database.transact(body)
+        async def body(transaction: Transaction) -> list[Effects]:
+            effects: list[Effects] = []
+            sent = await listener.hear(transaction, news) if listener is not None and news else None
+            await mts.settle(transaction, sent.over(settled) if sent is not None else settled)
+            await mts.retry(transaction, again)
+            if self._settings.receipts or self._settings.charging:
+                effects += await receipts.match(transaction, self._link, named, listener)
+            if listener is not None and sent is not None:
+                effects.append(sent.effects)
+                for charge in sent.lost:
+                    effects += await receipts.claim(transaction, charge, listener)
+            return effects
+
+        effects = await self._ports.database.transact(body)
+        if self._payments is not None:
+            for one in effects:
+                self._payments.done(one)
         ids = [result.id for result in settled]
         self._let_loose(ids)
         if self._let_go is not None:
@@ -400,8 +494,16 @@ class Outbox:
         else:
             self._hold(Outgoing(row=row, payload=payload))
 
+    def return_billed(self) -> None:
+        """At the stop: what was certainly not sent goes back to its attempt, which is sent in the next life."""
+        for lane in self._lanes:
+            for message in lane.drop(self._billed):
+                self._tell_billed(message, "unsent", None, None)
+        self._billed.clear()
+
     async def close(self) -> None:
         """Record the results that have come in."""
+        self.return_billed()
         while self._recorder is not None:
             await asyncio.wait((self._recorder,), timeout=_CLOSE_S)
             if self._recorder is not None:
@@ -411,3 +513,15 @@ class Outbox:
 def _lane(row: MtRow) -> int:
     """Return where a message waits: what somebody asked for and looks at until it comes goes before the bulk."""
     return _PROMPTS if row.priority else _REPLIES
+
+
+def _news_of(row: MtRow, kind: Kind, command_status: int | None, message_id: str | None) -> News:
+    assert row.payment is not None
+    return News(
+        mt=row.id,
+        payment=row.payment,
+        charge=row.charge,
+        kind=kind,
+        command_status=command_status,
+        message_id=message_id,
+    )

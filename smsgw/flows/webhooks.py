@@ -9,7 +9,7 @@ never lost. Only a few events are in memory at a time: those that are being post
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from smsgw.flows.bygones import Bygones
 from smsgw.flows.ports import Letter, Ports, Posted, Poster
 from smsgw.flows.secrets import Secrets
 from smsgw.kit.logs import get_logger
-from smsgw.settings import ServiceSettings, Webhooks as WebhookSettings
+from smsgw.settings import Webhooks as WebhookSettings
 from smsgw.store import endpoints, events
 from smsgw.store.database import Transaction
 from smsgw.store.endpoints import Gone
@@ -35,6 +35,14 @@ _PAGES: Final = 20  # of one service in one transaction
 _GONE: Final = 410  # the merchant wants no more: nothing is posted there until somebody says otherwise
 
 Result = Settled | Retry
+
+
+class Hooked(Protocol):
+    """A service or merchant, as far as it has a server."""
+
+    @property
+    def webhook_url(self) -> str:
+        """Where it is told what happens; "": nowhere."""
 
 
 class _Claim(Struct, frozen=True, kw_only=True):
@@ -66,9 +74,7 @@ class Webhooks:
         poster: the way out.
     """
 
-    def __init__(
-        self, ports: Ports, settings: WebhookSettings, services: Mapping[str, ServiceSettings], poster: Poster
-    ) -> None:
+    def __init__(self, ports: Ports, settings: WebhookSettings, services: Mapping[str, Hooked], poster: Poster) -> None:
         self._ports = ports
         self._settings = settings
         self._urls = {name: one.webhook_url for name, one in services.items() if one.webhook_url}

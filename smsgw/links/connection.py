@@ -268,7 +268,9 @@ class Connection:
         accepted = response.command_status == status.ESME_ROK and isinstance(response, pdus.SubmitSmResp)
         self._asking.answered(event)
         log.warning("link.late", link=self._parts.link, pdu=response.name, took_ms=self._now_ms() - event.sent_ms)
-        if message is not None and accepted:
+        if message is not None and not accepted:
+            self._parts.senders.outbox.late_refusal(message, response.command_status)
+        elif message is not None:
             self._parts.senders.outbox.late(message, response.message_id[:_OUTGOING_NAME])  # type: ignore[attr-defined]  # it is a SubmitSmResp
 
     def _on_timed_out(self, event: events.TimedOut) -> None:

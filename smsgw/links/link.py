@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from smsgw.domain.statuses import Rules
 from smsgw.errors import BindError, SessionError, SmsgwError, StoreBroken
+from smsgw.flows.payments.desk import Payments
 from smsgw.flows.ports import Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.send import Outbox
@@ -66,6 +67,7 @@ class Link:
         passwords: for its binds, and of the SMSC when that comes to us.
         receiver: takes what arrives.
         context: what its connections are made with; None: without TLS.
+        payments: hears what comes of messages about payments.
     """
 
     def __init__(
@@ -77,9 +79,10 @@ class Link:
         receiver: Receiver,
         *,
         context: ssl.SSLContext | None = None,
+        payments: Payments | None = None,
     ) -> None:
         self.name = name
-        self.outbox = Outbox(ports, name, settings, self._wake)
+        self.outbox = Outbox(ports, name, settings, self._wake, payments)
         self._ports = ports
         self._settings = settings
         self._passwords = passwords
@@ -245,6 +248,13 @@ class Link:
     def can_ask(self) -> bool:
         """Whether ``ask`` could send now."""
         return any(connection.free for connection in self._live.values())
+
+    @property
+    def room(self) -> int:
+        """How many billed messages could be sent now, beside those that wait already."""
+        return (
+            sum(connection.free for connection in self._live.values() if connection.bound) - self.outbox.billed_waiting
+        )
 
     async def ask(self, request: Pdu) -> Pdu:
         """Send a request that is no message on the bind with most room, and return its response.

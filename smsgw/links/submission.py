@@ -50,7 +50,7 @@ class Form:
             esm_class=row.esm_class | self._mode,
             protocol_id=settings.protocol_id if row.protocol_id is None else row.protocol_id,
             priority_flag=min(max(row.priority, settings.priority_flag), _HIGHEST_PRIORITY),
-            validity_period=self._validity(row.expires_ms, now_ms),
+            validity_period=self._validity(message, now_ms),
             registered_delivery=self._registered if row.registered else 0,
             # Parts share their address: each would replace the one before.
             replace_if_present_flag=int(settings.replace_if_present and row.parts == 1),
@@ -59,10 +59,11 @@ class Form:
             tlvs=given,
         )
 
-    def _validity(self, expires_ms: int, now_ms: int) -> str:
-        way = self._settings.validity_period
-        if way == "none":
+    def _validity(self, message: Outgoing, now_ms: int) -> str:
+        way, given_ms = self._settings.validity_period, message.validity_ms
+        if way == "none" and given_ms is None:
             return ""
+        until_ms = message.row.expires_ms if given_ms is None else now_ms + given_ms
         if way == "absolute":
-            return times.absolute(expires_ms, self._zone)
-        return times.relative(max(1, expires_ms - now_ms))
+            return times.absolute(until_ms, self._zone)
+        return times.relative(max(1, until_ms - now_ms))

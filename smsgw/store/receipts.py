@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from smsgw.store.database import Reader, Transaction
+from smsgw.store.database import Reader, Row, Transaction
 
 
 class ReceiptRow(Struct, frozen=True, kw_only=True):
@@ -22,6 +22,9 @@ class ReceiptRow(Struct, frozen=True, kw_only=True):
     payload: bytes
     tlvs: bytes
     mt: str | None
+    source: str = ""
+    destination: str = ""
+    reference: int | None = None  # user_message_reference, where it is repeated
 
 
 class Match(Struct, frozen=True, kw_only=True):
@@ -38,6 +41,24 @@ class Delivered(Struct, frozen=True, kw_only=True):
     status: str
 
 
+class Named(Struct, frozen=True, kw_only=True):
+    """A message that a receipt names."""
+
+    mt: str
+    charge: str | None  # the attempt that it is
+
+
+class Unclaimed(Struct, frozen=True, kw_only=True):
+    """A receipt of which only the addresses tell what it may be about."""
+
+    id: str
+    message_id: str
+    state: str
+    error: str | None
+    event: str
+    reference: int | None
+
+
 class Unmatched(Struct, frozen=True, kw_only=True):
     """A receipt that waits for the response that names its message."""
 
@@ -46,6 +67,8 @@ class Unmatched(Struct, frozen=True, kw_only=True):
     message_id: str
     event: str
     received_ms: int
+    state: str
+    error: str | None
 
 
 async def lock(transaction: Transaction, link: str) -> None:
@@ -59,10 +82,20 @@ async def insert(transaction: Transaction, rows: Sequence[ReceiptRow]) -> None:
         await transaction.executemany("receipts.insert", rows)
 
 
-async def messages(reader: Reader, link: str, message_ids: Collection[str]) -> dict[str, str]:
-    """Return {the SMSC's id: our id} of a link's messages; of several with one id, the latest."""
+async def messages(reader: Reader, link: str, message_ids: Collection[str]) -> dict[str, Named]:
+    """Return {the SMSC's id: message} of a link's messages; of several with one id, the latest."""
     rows = await reader.fetch("receipts.messages", link=link, message_ids=list(message_ids))
-    return {message_id: mt for mt, message_id in sorted(rows)}
+    return {message_id: Named(mt=mt, charge=charge) for mt, message_id, charge in sorted(rows, key=_first)}
+
+
+def _first(row: Row) -> str:
+    return str(row[0])
+
+
+async def of_addresses(reader: Reader, link: str, phone: str, address: str, since_ms: int) -> list[Unclaimed]:
+    """Return a link's receipts between a phone and an address that nobody has claimed, oldest first."""
+    rows = await reader.fetch("receipts.of_addresses", link=link, phone=phone, address=address, since_ms=since_ms)
+    return [Unclaimed(**dict(zip(Unclaimed.__struct_fields__, row, strict=True))) for row in rows]
 
 
 async def unmatched(reader: Reader, link: str, message_ids: Collection[str]) -> list[Unmatched]:

@@ -97,7 +97,16 @@ def test_an_intermediate_notification_ends_nothing(state: str) -> None:
 
 
 # From the state that says most of the whole to the one that says least.
-WEIGHT = [Status.FAILED, Status.REFUSED, Status.EXPIRED, Status.QUEUED, Status.ACCEPTED, Status.DELIVERED]
+WEIGHT = [
+    Status.FAILED,
+    Status.REFUSED,
+    Status.EXPIRED,
+    Status.UNKNOWN,
+    Status.QUEUED,
+    Status.INTENT,
+    Status.ACCEPTED,
+    Status.DELIVERED,
+]
 
 
 @pytest.mark.parametrize("parts", list(itertools.product(Status, repeat=3)))

@@ -22,7 +22,6 @@ QUERIES: Final = sorted(load(SQL, "sqlite"))
 SCANS: Final = {
     "codes.any": "codes USING COVERING INDEX codes_msisdn",
     "api_keys.all": "api_keys",
-    "charges.orphans": "charges USING INDEX charges_working",
     "payments.odd": "payments USING INDEX payments_odd",
     "payments.unknown": "payments USING INDEX payments_unknown",
     "refunds.pending": "refunds USING INDEX refunds_pending",

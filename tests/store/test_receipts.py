@@ -1,5 +1,7 @@
 """Delivery receipts in the store: kept as they came, matched on their own link, moving messages forward only."""
 
+from typing import Any, Final
+
 import pytest
 from msgspec import structs
 
@@ -7,10 +9,12 @@ from smsgw.errors import StoreConflict
 from smsgw.store import mts, receipts
 from smsgw.store.database import Database
 from smsgw.store.mts import Settled
-from smsgw.store.receipts import Delivered, Match, Unmatched
+from smsgw.store.receipts import Delivered, Match, Named, Unmatched
 from tests.servers.engines import Engine
 from tests.store.look import columns
 from tests.store.rows import mt, receipt
+
+SAID: Final[dict[str, Any]] = {"state": "DELIVRD", "error": "000"}
 
 
 async def sent(database: Database, name: str, message_id: str | None, **changes: object) -> None:
@@ -51,8 +55,11 @@ async def test_messages_are_found_by_the_smsc_s_ids_on_one_link(engine: Engine) 
         await sent(database, "mt_4", "9", registered=0)
         await sent(database, "mt_5", None)
         async with database.read() as reader:
-            assert await receipts.messages(reader, "north", {"7", "8", "9", "10"}) == {"7": "mt_1", "8": "mt_2"}
-            assert await receipts.messages(reader, "south", {"7"}) == {"7": "mt_3"}
+            assert await receipts.messages(reader, "north", {"7", "8", "9", "10"}) == {
+                "7": Named(mt="mt_1", charge=None),
+                "8": Named(mt="mt_2", charge=None),
+            }
+            assert await receipts.messages(reader, "south", {"7"}) == {"7": Named(mt="mt_3", charge=None)}
             assert await receipts.messages(reader, "north", set()) == {}
 
 
@@ -61,7 +68,7 @@ async def test_of_messages_that_share_an_id_the_latest_counts(engine: Engine) ->
         for name in ("mt_2", "mt_3", "mt_1"):
             await sent(database, name, "7")
         async with database.read() as reader:
-            assert await receipts.messages(reader, "north", {"7"}) == {"7": "mt_3"}
+            assert await receipts.messages(reader, "north", {"7"}) == {"7": Named(mt="mt_3", charge=None)}
 
 
 async def test_receipts_wait_for_the_response_that_names_their_message(engine: Engine) -> None:
@@ -79,8 +86,8 @@ async def test_receipts_wait_for_the_response_that_names_their_message(engine: E
             )
         async with database.read() as reader:
             assert await receipts.unmatched(reader, "north", {"7", "9"}) == [
-                Unmatched(id="rcpt_1", link="north", message_id="7", event="progress", received_ms=1_000),
-                Unmatched(id="rcpt_2", link="north", message_id="7", event="deliver", received_ms=1_000),
+                Unmatched(id="rcpt_1", link="north", message_id="7", event="progress", received_ms=1_000, **SAID),
+                Unmatched(id="rcpt_2", link="north", message_id="7", event="deliver", received_ms=1_000, **SAID),
             ]
             assert await receipts.unmatched(reader, "north", set()) == []
 

@@ -103,7 +103,7 @@ class Ear:
         row = book.find(ruling.payment) if ruling.payment else None
         if one.answer is None and row is None:
             return Heard(outcome="unknown_keyword", merchant=None, answers=one.otherwise)
-        say = self._act(book, one, ruling, row, ids, paid)
+        say = self._act(book, one, ruling, row, ids=ids, paid=paid)
         answers = self._say(book, one, row, say, told) if say is not None else []
         return Heard(outcome=f"payment_{ruling.deed.value}", merchant=row.merchant if row else None, answers=answers)
 
@@ -113,6 +113,7 @@ class Ear:
         one: Reply,
         ruling: Ruling,
         row: PaymentRow | None,
+        *,
         ids: Sequence[str],
         paid: Sequence[Paid],
     ) -> Say | None:

@@ -205,7 +205,7 @@ class Asker:
         if used is not None:
             raise Refused("reference_used", f"the payment {used} has this merchant_reference; take a new one")
         self._see_whether_allowed(book, one, facts, link)
-        address, reference = self._place(book, one, facts, merchant, link, price)
+        address, reference = self._place(book, one, facts, link=link, price=price)
         goods = merchant.goods[one.product]
         limits, now_ms = self._catalog.payments, book.now_ms
         language = one.language if one.language in goods.title else merchant.settings.language
@@ -320,15 +320,13 @@ class Asker:
         if wait_ms > 0:
             raise Refused("too_many_prompts", "this phone was asked for the first time a moment ago", wait_ms)
 
-    def _place(
-        self, book: Book, one: NewPayment, facts: _Facts, merchant: Merchant, link: str, price: Price
-    ) -> tuple[str, str]:
+    def _place(self, book: Book, one: NewPayment, facts: _Facts, *, link: str, price: Price) -> tuple[str, str]:
         """Return a reply address and a reference that no open question of this phone has.
 
         Raises:
             Refused: there is none.
         """
-        open_one = ""
+        open_one, merchant = "", self._catalog.merchants[one.merchant]
         for address in self._reply_addresses(merchant, price):
             names = facts.by_key.get(key_of(link, address, one.msisdn), [])
             standing = [row for row in map(book.row, names) if Status(row.status) in OPEN]

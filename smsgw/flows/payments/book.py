@@ -1,7 +1,8 @@
 """One transaction's work on payments: what it has locked, what it decides, and everything that it must write.
 
-Whoever works on payments, be it an answer from a phone, the operator, the merchant or the clock, does it through a book:
-read, move, write. A move is a fact, a new status and the merchant's event at once, so that none goes without the others.
+Whoever works on payments, be it an answer from a phone, the operator, the merchant or the clock, does it through a
+book: read, move, write. A move is a fact, a new status and the merchant's event at once, so that none goes without the
+others.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -12,7 +12,7 @@ from msgspec import structs
 from smsgw.domain import caps
 from smsgw.domain.caps import Spent
 from smsgw.domain.charging import NEXT, Said, Stand, Told
-from smsgw.domain.payments import Event, Fact, Status, may
+from smsgw.domain.payments import Fact, Status
 from smsgw.domain.wording import Say
 from smsgw.flows.payments.book import Book
 from smsgw.flows.ports import Catalog, Ports
@@ -90,7 +90,7 @@ class Cashbox:
                     counted.pop(other.id, None)
         return caps.exceeded(_spent(row), list(counted.values()), limits, self._zone)
 
-    def authorized(self, book: Book, payment: str, answer: bool | None) -> PaymentRow:
+    def authorized(self, book: Book, payment: str, *, answer: bool | None) -> PaymentRow:
         """Go on with a payment about which the merchant was asked; None: there was no answer."""
         row = book.row(payment)
         if row.status != Status.CHARGING or book.charge(payment) is not None:
@@ -172,12 +172,17 @@ class Cashbox:
         if charge is None:
             book.note(payment, Fact.REPORTED, {"said": said.said.value, **told})
             return book.row(payment)
-        stand = Stand(charge.status)
-        following = NEXT[stand].get(said.said)
+        following = NEXT[Stand(charge.status)].get(said.said)
+        told = {"charge": charge.id, **told}
         if following is None:
             return self._late(book, charge, said, told)
+        return self._follow(book, charge, following, said, told)
+
+    def _follow(
+        self, book: Book, charge: ChargeRow, following: Stand, said: Told, told: Mapping[str, Any]
+    ) -> PaymentRow:
+        payment, stand = charge.payment, Stand(charge.status)
         operator_id = told.get("operator_id") or charge.operator_id
-        told = {"charge": charge.id, **told}
         if following is Stand.CHARGED:
             book.change_charge(charge, status=following.value, operator_id=operator_id, settled_ms=book.now_ms)
             return self._thank(book, book.move(payment, Fact.CHARGED, told))
@@ -186,15 +191,19 @@ class Cashbox:
         if following is Stand.QUEUED:
             return self._put_off(book, charge, said, told)
         book.change_charge(charge, status=following.value, operator_id=operator_id)
-        if following is Stand.ACCEPTED:
-            terms = book.terms(book.row(payment))
-            book.note(payment, Fact.ACCEPTED, told)
-            return book.change(payment, due_ms=book.now_ms + terms.validity_ms + terms.receipt_grace_ms)
-        if stand is Stand.UNKNOWN:  # accepted late: its receipt can be matched now
-            book.note(payment, Fact.ACCEPTED, told)
+        return self._go_on_waiting(book, payment, stand, following, told)
+
+    def _go_on_waiting(
+        self, book: Book, payment: str, before: Stand, stand: Stand, told: Mapping[str, Any]
+    ) -> PaymentRow:
+        if stand is Stand.UNKNOWN and before is not Stand.UNKNOWN:
+            alarm_ms = int(self._catalog.payments.unknown_alarm_s * 1000)
+            return book.move(payment, Fact.LOST, told, due_ms=book.now_ms + alarm_ms)
+        book.note(payment, Fact.ACCEPTED, told)  # when it was unknown, its receipt can be matched now
+        if stand is Stand.UNKNOWN:
             return book.row(payment)
-        alarm_ms = int(self._catalog.payments.unknown_alarm_s * 1000)
-        return book.move(payment, Fact.LOST, told, due_ms=book.now_ms + alarm_ms)
+        terms = book.terms(book.row(payment))
+        return book.change(payment, due_ms=book.now_ms + terms.validity_ms + terms.receipt_grace_ms)
 
     def _put_off(self, book: Book, charge: ChargeRow, said: Told, told: Mapping[str, Any]) -> PaymentRow:
         payment, tries = charge.payment, charge.tries + (said.reason != UNSENT)
@@ -221,12 +230,12 @@ class Cashbox:
         """Take what is said of an attempt that has ended: proof of money that the status does not show is not lost."""
         payment = charge.payment
         if said.said is Said.CHARGED and Stand(charge.status) is Stand.FAILED:
-            return self.discrepancy(book, payment, {"charge": charge.id, **told})
-        book.note(payment, Fact.REPORTED, {"charge": charge.id, "said": said.said.value, **told})
+            return self.discrepancy(book, payment, told)
+        book.note(payment, Fact.REPORTED, {"said": said.said.value, **told})
         return book.row(payment)
 
     def discrepancy(self, book: Book, payment: str, told: Mapping[str, Any]) -> PaymentRow:
-        """Note that the operator has taken money that the payment does not show; the merchant's policy says what then."""
+        """Note that the operator has taken money that the payment does not show; the merchant's policy decides."""
         row = book.row(payment)
         merchant = book.merchant(row)
         policy = merchant.settings.late_proof if merchant else "refund"
@@ -333,14 +342,15 @@ class Cashbox:
             return self._fail(book, payment, "prompt_not_accepted", {})
         if status is Status.AWAITING:
             return book.move(payment, Fact.EXPIRED, {})
-        if status is Status.UNKNOWN:
-            alarm_ms = int(self._catalog.payments.unknown_alarm_s * 1000)
-            return book.change(payment, due_ms=book.now_ms + alarm_ms)
-        if not may(status, Event.LOSE):
-            return book.change(payment, due_ms=None)
+        if status is Status.CHARGING:
+            return self._due_charge(book, payment)
+        alarm_ms = int(self._catalog.payments.unknown_alarm_s * 1000)
+        return book.change(payment, due_ms=book.now_ms + alarm_ms if status is Status.UNKNOWN else None)
+
+    def _due_charge(self, book: Book, payment: str) -> PaymentRow:
         charge = book.charge(payment)
         if charge is None:
-            return self.authorized(book, payment, None)
+            return self.authorized(book, payment, answer=None)
         if charge.status == Stand.QUEUED:
             return self.end_unsent(book, payment, "operator_unavailable")
         return self.hear(book, payment, Told(Said.UNKNOWN), {"by": "clock"})

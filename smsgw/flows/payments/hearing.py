@@ -1,18 +1,23 @@
 """What SMSCs say of messages about payments: of the question, of the billed message, in a response or in a receipt."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from smsgw.domain.charging import Said, Stand, Told, of_receipt, of_response
 from smsgw.domain.payments import Event, Fact, Status, may
 from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import UNSENT, Cashbox
-from smsgw.flows.payments.effects import Effects
+from smsgw.flows.payments.effects import Effects, nothing
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.store import payments as store
 from smsgw.store.database import Transaction
+from smsgw.store.mts import Settled
+from smsgw.store.payments import ChargeRow
+
+# answered: by command_status. lost: no answer can come any more. expired, unsent: it was certainly never sent.
+Kind = Literal["answered", "lost", "expired", "unsent"]
 
 
 class News(Struct, frozen=True, kw_only=True):
@@ -21,8 +26,7 @@ class News(Struct, frozen=True, kw_only=True):
     mt: str
     payment: str
     charge: str | None  # the attempt that it is
-    # answered: by command_status. lost: no answer can come any more. expired, unsent: it was certainly never sent.
-    kind: Literal["answered", "lost", "expired", "unsent"]
+    kind: Kind
     command_status: int | None = None
     message_id: str | None = None
 
@@ -35,6 +39,46 @@ class ReceiptNews(Struct, frozen=True, kw_only=True):
     state: str
     error: str | None
     event: str  # what it means for a free message (domain/messages.Event)
+
+
+_STATUS_OF: Final = {
+    Stand.QUEUED: "queued",
+    Stand.INTENT: "intent",
+    Stand.ACCEPTED: "accepted",
+    Stand.UNKNOWN: "unknown",
+    Stand.CHARGED: "accepted",
+    Stand.FAILED: "refused",
+}
+_STATUS_UNANSWERED: Final = {**_STATUS_OF, Stand.FAILED: "expired"}
+
+
+def _status_alone(one: News) -> str:
+    """Return how a message stands whose attempt is not the latest of its payment."""
+    if one.kind == "answered":
+        return "refused" if one.command_status else "accepted"
+    return "unknown" if one.kind == "lost" else "expired"
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What results of sending have come to."""
+
+    effects: Effects
+    statuses: dict[str, str]  # {billed message: how it stands}
+    lost: list[ChargeRow]  # attempts of which nobody knows now: their receipts may have come already
+
+    def over(self, settled: Sequence[Settled]) -> list[Settled]:
+        """Return the results with what they mean for billed messages."""
+        return [structs.replace(one, status=self.statuses.get(one.id, one.status)) for one in settled]
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What receipts of billed messages have come to."""
+
+    effects: Effects
+    events: dict[str, str]  # {receipt: what it means for its message}, where that is not what a free one's would mean
+
+
+_EVENTS: Final = {Said.CHARGED: "deliver", Said.FAILED: "fail"}
 
 
 class Listener:
@@ -51,20 +95,22 @@ class Listener:
         self._catalog = catalog
         self._cashbox = cashbox
 
-    async def hear(self, transaction: Transaction, news: Sequence[News]) -> Effects | None:
-        """Take results of sending; called before they are recorded, so that payments are locked first."""
-        if not news:
-            return None
+    async def hear(self, transaction: Transaction, news: Sequence[News]) -> Sent:
+        """Take results of sending; called before they are recorded, so that payments are locked before messages."""
         book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
         await book.load(transaction, {one.payment for one in news})
+        statuses: dict[str, str] = {}
+        lost: list[ChargeRow] = []
         for one in news:
-            if book.find(one.payment) is None:
-                continue
             if one.charge is None:
-                self._of_question(book, one)
-            else:
-                self._of_charge(book, one)
-        return await book.write(transaction)
+                if book.find(one.payment) is not None:
+                    self._of_question(book, one)
+                continue
+            statuses[one.mt] = self._of_charge(book, one)
+            charge = book.charge(one.payment)
+            if statuses[one.mt] == "unknown" and charge is not None:
+                lost.append(charge)
+        return Sent(effects=await book.write(transaction), statuses=statuses, lost=lost)
 
     def _of_question(self, book: Book, one: News) -> None:
         row = book.row(one.payment)
@@ -78,13 +124,18 @@ class Listener:
             reason = "prompt_refused" if one.kind == "answered" else "prompt_not_accepted"
             book.move(one.payment, Fact.FAILED, told, reason=reason)
 
-    def _of_charge(self, book: Book, one: News) -> None:
+    def _of_charge(self, book: Book, one: News) -> str:
+        """Take the result of a billed message; return how the message stands then."""
         charge = book.charge(one.payment)
         if charge is None or charge.id != one.charge:
-            book.note(one.payment, Fact.REPORTED, {"charge": one.charge, "mt": one.mt, "said": one.kind})
-            return
+            if book.find(one.payment) is not None:
+                book.note(one.payment, Fact.REPORTED, {"charge": one.charge, "mt": one.mt, "said": one.kind})
+            return _status_alone(one)
         evidence: dict[str, Any] = {"mt": one.mt, "command_status": one.command_status, "operator_id": one.message_id}
         self._cashbox.hear(book, one.payment, self._said(book, one), evidence)
+        after = book.charge(one.payment)
+        assert after is not None
+        return _STATUS_OF[Stand(after.status)] if one.kind == "answered" else _STATUS_UNANSWERED[Stand(after.status)]
 
     def _said(self, book: Book, one: News) -> Told:
         if one.kind == "answered" and one.command_status is not None:
@@ -95,13 +146,14 @@ class Listener:
             return Told(Said.PUT_OFF, UNSENT, 0)
         return Told(Said.UNKNOWN)
 
-    async def hear_receipts(self, transaction: Transaction, news: Sequence[ReceiptNews]) -> Effects | None:
+    async def hear_receipts(self, transaction: Transaction, news: Sequence[ReceiptNews]) -> Judged:
         """Take receipts of billed messages."""
         if not news:
-            return None
+            return Judged(effects=nothing(), events={})
         charges = {one.mt: one for one in await store.charges_of_mts(transaction, {one.mt for one in news})}
         book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
         await book.load(transaction, {charge.payment for charge in charges.values()})
+        meant: dict[str, str] = {}
         for one in news:
             charge = charges.get(one.mt)
             if charge is None or book.find(charge.payment) is None:
@@ -109,13 +161,14 @@ class Listener:
             latest = book.charge(charge.payment)
             terms = book.terms(book.row(charge.payment))
             said = of_receipt(terms, one.state, one.error, one.event)
+            meant[one.receipt] = _EVENTS.get(said, "progress")
             told = {"mt": one.mt, "receipt": one.receipt, "state": one.state, "error": one.error}
             if latest is None or latest.id != charge.id or said is Said.PROGRESS:
                 book.note(charge.payment, Fact.REPORTED, {"charge": charge.id, "said": said.value, **told})
                 continue
             reason = "operator_not_charged" if said is Said.FAILED else None
             self._cashbox.hear(book, charge.payment, Told(said, reason), told)
-        return await book.write(transaction)
+        return Judged(effects=await book.write(transaction), events=meant)
 
     async def recover(self, transaction: Transaction, now_ms: int) -> tuple[int, Effects]:
         """At the start: what this node may have sent when it died is unknown; return how many."""

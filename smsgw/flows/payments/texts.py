@@ -141,7 +141,7 @@ def _about(message: Outgoing, payment: str | None) -> Outgoing:
 
 
 def _one_sms(text: str, row: PaymentRow, outlet: Outlet) -> list[Segment]:
-    """A second part might be charged as well: a text that is too long, which is refused earlier, gives way to the price."""
+    """Return one SMS: a second might be charged as well. A text that is too long is not said."""
     try:
         return split(text, reference=0, max_parts=1, outlet=outlet)
     except TextError:

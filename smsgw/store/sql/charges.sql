@@ -22,5 +22,5 @@ from charges where node = :node and status in ('queued', 'intent') order by id;
 -- Attempts of nodes that are not on the list of the living.
 select id, payment, number, way, link, node, msisdn, short_code, mt, message_reference, status, reason, operator_id,
     created_ms, intent_ms, settled_ms, tries
-from charges where status in ('queued', 'intent') and node <> :node
-    and not exists (select 1 from nodes where nodes.id = charges.node) order by id limit :count;
+from charges where status in ('queued', 'intent') and node > '' and node <> :node
+    and not exists (select 1 from nodes where nodes.id = charges.node) order by node limit :count;

@@ -150,3 +150,8 @@ create unique index methods_live on methods (merchant, test, msisdn) where remov
 -- How a subject's events are listed, beside how they are delivered.
 create index events_subject on events (subject, place);
 create index events_service on events (service, id);
+
+-- Receipts whose message is known by nothing but its addresses: the response that names it never came.
+alter table receipts add column source text not null default '';
+alter table receipts add column destination text not null default '';
+alter table receipts add column reference integer;                    -- user_message_reference, where it is repeated

@@ -4,7 +4,7 @@ select id, message_id, charge from mts where link = :link and registered = 1 and
 
 -- name: unmatched
 -- Receipts that came before the response that names their message.
-select id, link, message_id, event, received_ms from receipts
+select id, link, message_id, event, received_ms, state, error from receipts
 where mt is null and link = :link and message_id in (select value from json_each(:message_ids)) order by id;
 
 -- name: lock

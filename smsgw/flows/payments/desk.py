@@ -1,0 +1,379 @@
+"""All that can be done about payments, in one place: asked for, answered, charged, canceled, refunded, resolved.
+
+Whoever brings news to payments in a transaction of his own hands the effects to `done` after the commit.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from smsgw.domain.charging import Said, Stand, Told
+from smsgw.domain.payments import Event, Fact, Status, may
+from smsgw.errors import SmsgwError, StoreConflict
+from smsgw.flows.amend import Refused
+from smsgw.flows.audit import entry
+from smsgw.flows.idempotency import Idempotency, claim
+from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.payments.answering import Ear
+from smsgw.flows.payments.asking import Asked, Asker, NewPayment
+from smsgw.flows.payments.book import Book
+from smsgw.flows.payments.charging import Cashbox
+from smsgw.flows.payments.effects import Effects
+from smsgw.flows.payments.hearing import Listener
+from smsgw.flows.ports import Catalog, Ports
+from smsgw.kit.batch import Batch
+from smsgw.kit.logs import get_logger
+from smsgw.store import audit, payments as store
+from smsgw.store.database import Transaction
+from smsgw.store.payments import FactRow, PaymentRow, RefundRow
+
+log = get_logger(__name__)
+
+_BATCH: Final = 200
+_CAPACITY: Final = 2_000
+_DUE_AT_ONCE: Final = 200
+_ROUNDS: Final = 50  # of due payments in one sweep
+_TRIES: Final = 3  # when another node has been quicker
+
+
+class Whose(Struct, frozen=True, kw_only=True):
+    """Who may see and change a payment."""
+
+    merchants: frozenset[str] | None  # None: all of them: carrier staff
+    test: bool | None  # None: both kinds
+
+
+STAFF: Final = Whose(merchants=None, test=None)
+
+
+class Changed(Struct, frozen=True, kw_only=True):
+    """A payment after a request to change it."""
+
+    payment: PaymentRow
+    repeated: bool  # the same request had come before: nothing was done twice
+
+
+class Story(Struct, frozen=True, kw_only=True):
+    """A payment with everything that is known about it."""
+
+    payment: PaymentRow
+    facts: list[FactRow]
+    refunds: list[RefundRow]
+
+
+class Payments:
+    """The flows of payments.
+
+    Args:
+        ports: the world.
+        catalog: merchants, links, limits.
+        send: takes free messages after their commit; must not fail or wait.
+        tell: hears which merchants have something to be told, after its commit; likewise.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        catalog: Catalog,
+        send: Callable[[Sequence[Outgoing]], None],
+        tell: Callable[[Collection[str]], None] = lambda _: None,
+    ) -> None:
+        self.cashbox = Cashbox(ports, catalog)
+        self.ear = Ear(ports, catalog, self.cashbox)
+        self.listener = Listener(ports, catalog, self.cashbox)
+        self.asker = Asker(ports, catalog)
+        self._ports = ports
+        self._catalog = catalog
+        self._send = send
+        self._tell = tell
+        self._followers: list[Callable[[Effects], None]] = []
+        self._batch: Batch[NewPayment, Asked] = Batch(self._ask, name="payments", limit=_BATCH, capacity=_CAPACITY)
+
+    def follow(self, follower: Callable[[Effects], None]) -> None:
+        """Have somebody told of all effects, after their commit: the cashier, open pages. Must not fail or wait."""
+        self._followers.append(follower)
+
+    def done(self, effects: Effects | None) -> None:
+        """Do what a transaction that has committed leaves to be done."""
+        if effects is None:
+            return
+        if effects.outgoing:
+            self._send(effects.outgoing)
+        for follower in self._followers:
+            follower(effects)
+        if effects.hooked:
+            self._tell(effects.hooked)
+        if effects.stories:
+            asyncio.get_running_loop().call_soon(_log, effects.stories)
+
+    async def close(self) -> None:
+        """Finish what waits."""
+        await self._batch.close()
+
+    # New ones
+
+    async def ask(self, wanted: NewPayment, patience_s: float) -> Asked:
+        """Make a payment: when this returns, it and its question are on disk.
+
+        Args:
+            wanted: what for, and by whom.
+            patience_s: the longest wait.
+
+        Raises:
+            Refused: it may not be made; the reason is a word for programs.
+            IdempotencyMismatch: its Idempotency-Key came with another request.
+            StoreUnavailable, TimeoutError, asyncio.QueueFull: nobody knows; the same Idempotency-Key finds out.
+        """
+        async with asyncio.timeout(patience_s):
+            for left in reversed(range(_TRIES)):
+                try:
+                    return await asyncio.shield(self._batch.submit(wanted))
+                except StoreConflict:  # another node has asked the same phone, or used the same name
+                    if not left:
+                        raise Refused("confirmation_open", "another question goes to this phone; try again") from None
+        raise AssertionError
+
+    async def _ask(self, wanted: Sequence[NewPayment]) -> list[Asked | Exception]:
+        now_ms = self._ports.clock.now_ms()
+
+        async def body(transaction: Transaction) -> tuple[list[Asked | SmsgwError], Effects]:
+            return await self.asker.take(transaction, wanted, now_ms)
+
+        results, effects = await self._ports.database.transact(body)
+        self.done(effects)
+        return list(results)
+
+    # What is there
+
+    async def get(self, payment: str, whose: Whose = STAFF) -> PaymentRow | None:
+        """Return a payment; None when there is none, or when it is somebody else's."""
+        async with self._ports.database.read() as reader:
+            row = await store.get(reader, payment)
+        return row if row is not None and _is_theirs(row, whose) else None
+
+    async def story(self, payment: str, whose: Whose = STAFF) -> Story | None:
+        """Return everything that is known about a payment."""
+        async with self._ports.database.read() as reader:
+            row = await store.get(reader, payment)
+            if row is None or not _is_theirs(row, whose):
+                return None
+            return Story(
+                payment=row,
+                facts=await store.facts(reader, payment),
+                refunds=await store.refunds_of(reader, payment),
+            )
+
+    # Changes
+
+    async def cancel(self, payment: str, whose: Whose, actor: str, once: Idempotency | None = None) -> Changed:
+        """Cancel a payment that nobody has confirmed.
+
+        Raises:
+            Refused: there is none, or it is too late.
+        """
+
+        def change(book: Book, row: PaymentRow) -> PaymentRow:
+            if row.status == Status.CANCELED:
+                return row
+            if not may(Status(row.status), Event.CANCEL):
+                raise Refused("not_cancelable", f"the payment is {row.status}; only open ones can be canceled")
+            return book.move(payment, Fact.CANCELED, {"actor": actor})
+
+        return await self._change(payment, whose, change, once, action="payment.canceled", actor=actor)
+
+    async def refund(
+        self,
+        payment: str,
+        amount_minor: int | None,
+        *,
+        whose: Whose,
+        reason: str,
+        actor: str,
+        once: Idempotency | None = None,
+    ) -> Changed:
+        """Give money back, never more than was charged; None: all that is left.
+
+        Raises:
+            Refused: there is no such payment, it took no money, or not so much.
+        """
+
+        def change(book: Book, row: PaymentRow) -> PaymentRow:
+            if row.status != Status.SUCCEEDED and row.discrepancy is None:
+                raise Refused("not_refundable", f"the payment is {row.status}; only money that was taken goes back")
+            left_minor = row.amount_minor - row.refunded_minor
+            wanted_minor = left_minor if amount_minor is None else amount_minor
+            if not 0 < wanted_minor <= left_minor:
+                raise Refused("too_much", f"{left_minor} of {row.amount_minor} {row.currency} (minor units) are left")
+            return self.cashbox.refund(book, payment, wanted_minor, reason, actor)
+
+        return await self._change(payment, whose, change, once, action="payment.refunded", actor=actor)
+
+    async def resolve(
+        self, payment: str, verdict: Literal["charged", "failed", "settled"], *, actor: str, note: str
+    ) -> PaymentRow:
+        """Say what a person has found out: whether an unknown charge was made, or that a discrepancy is settled.
+
+        Raises:
+            Refused: there is nothing to be resolved.
+        """
+
+        def change(book: Book, row: PaymentRow) -> PaymentRow:
+            told = {"by": "person", "actor": actor, "note": note}
+            if verdict == "settled":
+                if row.discrepancy is None:
+                    raise Refused("nothing_to_resolve", "the payment has no discrepancy")
+                book.note(payment, Fact.RESOLVED, told)
+                return book.change(payment, discrepancy=None)
+            if row.status != Status.UNKNOWN:
+                raise Refused("nothing_to_resolve", f"the payment is {row.status}, not charge_unknown")
+            return self._found_out(book, payment, charged=verdict == "charged", told=told)
+
+        return (await self._change(payment, STAFF, change, None, action="payment.resolved", actor=actor)).payment
+
+    def _found_out(self, book: Book, payment: str, *, charged: bool, told: Mapping[str, Any]) -> PaymentRow:
+        said = Told(Said.CHARGED) if charged else Told(Said.FAILED, "operator_not_charged")
+        row = self.cashbox.hear(book, payment, said, told)
+        self.cashbox.settle_message(book, payment)
+        return row
+
+    async def record(self, payment: str, *, charged: bool, told: Mapping[str, Any]) -> PaymentRow:
+        """Take a line of the operator's own records; it resolves what is unknown, and shows what does not agree.
+
+        Raises:
+            Refused: there is no such payment.
+        """
+
+        def change(book: Book, row: PaymentRow) -> PaymentRow:
+            book.note(payment, Fact.RECORDED, {"charged": charged, **told})
+            if row.status in {Status.UNKNOWN, Status.CHARGING} and book.open_charge(payment) is not None:
+                charge = book.open_charge(payment)
+                if charge is not None and charge.status != Stand.QUEUED:
+                    return self._found_out(book, payment, charged=charged, told={"by": "record", **told})
+            if charged and row.status in _UNPAID and row.discrepancy is None:
+                return self.cashbox.discrepancy(book, payment, {"by": "record", **told})
+            return row
+
+        return (await self._change(payment, STAFF, change, None, action="", actor="")).payment
+
+    async def authorized(self, payment: str, answer: bool | None) -> None:  # noqa: FBT001 - what the merchant said
+        """Go on with a payment about which its merchant was asked."""
+
+        def change(book: Book, _: PaymentRow) -> PaymentRow:
+            return self.cashbox.authorized(book, payment, answer=answer)
+
+        await self._change(payment, STAFF, change, None, action="", actor="")
+
+    async def said(self, payment: str, said: Told, told: Mapping[str, Any]) -> PaymentRow:
+        """Take what an operator's HTTP API says of a payment's attempt."""
+
+        def change(book: Book, _: PaymentRow) -> PaymentRow:
+            return self.cashbox.hear(book, payment, said, told)
+
+        return (await self._change(payment, STAFF, change, None, action="", actor="")).payment
+
+    async def refund_ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> None:
+        """Take what an operator's HTTP API says of a refund."""
+
+        def change(book: Book, _: PaymentRow) -> PaymentRow:
+            return self.cashbox.refund_ended(book, refund, done=done, told=told)
+
+        await self._change(refund.payment, STAFF, change, None, action="", actor="")
+
+    async def _change(
+        self,
+        payment: str,
+        whose: Whose,
+        change: Callable[[Book, PaymentRow], PaymentRow],
+        once: Idempotency | None,
+        *,
+        action: str,
+        actor: str,
+    ) -> Changed:
+        """Change one payment in a transaction; by a person, in the audit log."""
+        ports = self._ports
+
+        async def body(transaction: Transaction) -> tuple[Changed, Effects | None]:
+            book = Book(ports, self._catalog, ports.clock.now_ms())
+            await book.load(transaction, [payment])
+            row = book.find(payment)
+            if row is None or not _is_theirs(row, whose):
+                raise Refused("not_found", "there is no such payment")
+            if await claim(ports, transaction, once, payment) is not None:
+                return Changed(payment=row, repeated=True), None
+            after = change(book, row)
+            if action and after != row:
+                await audit.record(transaction, [entry(ports, actor, action, payment, {})])
+            return Changed(payment=after, repeated=False), await book.write(transaction)
+
+        for left in reversed(range(_TRIES)):
+            try:
+                changed, effects = await ports.database.transact(body)
+            except StoreConflict:  # the same request on another node
+                if not left:
+                    raise
+            else:
+                self.done(effects)
+                return changed
+        raise AssertionError
+
+    # The clock
+
+    async def sweep(self) -> int:
+        """Do what must happen by itself by now; return with how many payments."""
+        ports, done = self._ports, 0
+        for _ in range(_ROUNDS):
+
+            async def body(transaction: Transaction) -> tuple[int, Effects]:
+                book = Book(ports, self._catalog, ports.clock.now_ms())
+                rows = await store.due(transaction, book.now_ms, _DUE_AT_ONCE)
+                book.know(rows)
+                await book.load_charges(transaction, [row.id for row in rows])
+                for row in rows:
+                    self.cashbox.due(book, row.id)
+                return len(rows), await book.write(transaction)
+
+            count, effects = await ports.database.transact(body)
+            self.done(effects)
+            self._alarm(effects.changed.values())
+            done += count
+            if count < _DUE_AT_ONCE:
+                break
+        return done
+
+    def _alarm(self, rows: Iterable[PaymentRow]) -> None:
+        for row in rows:
+            if row.status == Status.UNKNOWN and row.confirmed_ms is not None:
+                age_s = (self._ports.clock.now_ms() - row.confirmed_ms) // 1000
+                log.error("charge.unknown", payment=row.id, merchant=row.merchant, link=row.link, age_s=age_s)
+
+    async def recover(self) -> None:
+        """At the start: what this node may have been sending when it died is unknown."""
+        now_ms = self._ports.clock.now_ms()
+        lost, effects = await self._ports.database.transact(lambda tx: self.listener.recover(tx, now_ms))
+        if lost:
+            log.error("charges.unknown_after_restart", charges=lost)
+        self.done(effects)
+
+    async def inherit(self) -> int:
+        """Take what nodes that are gone have left; return how many attempts."""
+        now_ms = self._ports.clock.now_ms()
+        count, effects = await self._ports.database.transact(lambda tx: self.listener.inherit(tx, now_ms, _DUE_AT_ONCE))
+        if count:
+            log.warning("charges.taken_over", charges=count)
+        self.done(effects)
+        return count
+
+
+_UNPAID: Final = frozenset({Status.FAILED, Status.DECLINED, Status.EXPIRED, Status.CANCELED})
+
+
+def _is_theirs(row: PaymentRow, whose: Whose) -> bool:
+    mine = whose.merchants is None or row.merchant in whose.merchants
+    return mine and whose.test in {None, bool(row.test)}
+
+
+def _log(stories: Sequence[tuple[str, dict[str, object]]]) -> None:
+    for event, keys in stories:
+        log.info(event, **keys)
