@@ -154,12 +154,10 @@ class DirectCharging:
         if not self._subscribers.behaviour_of(purchase.msisdn).refundable:
             raise NotRefunded("the operator does not give this back")
         left = self.left(payment)
-        try:
-            refund = self._billing.refund(
-                payment.payment_id, left if amount_minor is None else amount_minor, reference, self._clock.now_ms()
-            )
-        except ValueError as error:
-            raise NotRefunded(str(error)) from None
+        wanted = left if amount_minor is None else amount_minor
+        if not 0 < wanted <= left:
+            raise NotRefunded(f"{wanted} cannot go back: {left} is left of {payment.payment_id}")
+        refund = self._billing.refund(payment.payment_id, wanted, reference, self._clock.now_ms())
         if reference:
             self._refunds[key] = refund
         return refund

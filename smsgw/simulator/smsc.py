@@ -379,15 +379,9 @@ class Smsc:
                 error=report.error,
             )
             if billed:
-                ends = report.after_ms >= fate.ends_after_ms
-                self._after(report.after_ms, partial(self._report, receipt, message_id, fate.state if ends else ""))
+                self._after(report.after_ms, partial(self.deliver_raw, receipt))  # behind the charge, which came first
             else:
                 self.deliver_raw(receipt, due_ms=self.now_ms() + report.after_ms if not report.intermediate else None)
-
-    def _report(self, receipt: DeliverSm | DataSm, message_id: str, ended: str) -> None:
-        if ended:
-            self.commerce.ended(message_id, ended)
-        self.deliver_raw(receipt)
 
     def binds_changed(self, peer: Peer) -> None:
         """Tell everybody who waits for a bind; a new one may have a surprise in store."""

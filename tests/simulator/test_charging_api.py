@@ -436,13 +436,14 @@ def test_money_goes_back_in_parts_once_for_each_reference_and_never_more_than_th
     run(test())
 
 
-@pytest.mark.parametrize("case", ["9107", "9111", "9117"])
+@pytest.mark.parametrize("case", ["9107", "9110", "9111", "9117"])
 def test_what_was_not_taken_or_is_not_given_back_stays(case: str) -> None:
     async def test() -> None:
         async with operator() as one:
             _, made = await one.pay(case)
             url = f"{one.api.camara_url}/payments/{made['paymentId']}/refund"
             assert (await one.ask("POST", url, json={"type": "total"}))[0] == 422
+            assert (await one.ask("POST", url, json=back(1, "b1")))[0] == 422
             assert (await one.ask("POST", url.replace("pm", "no"), json={"type": "total"}))[0] == 404
             assert one.billing.refunds == ()
 

@@ -51,13 +51,13 @@ class Shop:
             )
         await self.gateway.until(lambda: len(self.gateway.told(Answered)) > before)
 
-    async def charge(self, case: str, *, for_s: float = 1) -> list[int]:
+    async def charge(self, case: str, *, for_s: float = 1, text: str = "500 gold") -> list[int]:
         """Submit a billed message; return the statuses of all answers after that time."""
         self.gateway.request(
             SubmitSm(
                 source_addr="7701",
                 destination_addr=phone(case),
-                short_message=b"500 gold",
+                short_message=text.encode(),
                 registered_delivery=1,
                 tlvs={tlvs.USER_MESSAGE_REFERENCE: b"\0\x07"},
             )
@@ -114,6 +114,7 @@ async def operator(*rates: Rate, subscribers: Subscribers | None = None) -> Asyn
         ("5 EUR: отговорете ДА или НЕ", "ДА", "НЕ"),
         ("5 EUR: ответьте ДА или НЕТ", "ДА", "НЕТ"),
         ("5 EUR: say yes, please", "yes", "NO"),
+        ("5 EUR: send YES. All right? Then yes", "YES", "NO"),
     ],
 )
 def test_a_prompt_quotes_its_words(text: str, yes: str, no: str) -> None:
@@ -397,6 +398,31 @@ def test_where_the_response_is_the_proof_receipts_change_nothing() -> None:
                 (phone("9107"), "charged"),
                 (phone("9100"), "failed"),
             ]
+
+    run(test())
+
+
+def test_a_billed_message_is_no_prompt_whatever_it_says() -> None:
+    async def test() -> None:
+        async with operator() as (_, billing, shop):
+            await shop.charge("9000", text=PROMPT)
+            assert shop.answers == []
+            assert billing.total() == {"EUR": 500}
+
+    run(test())
+
+
+def test_phones_answer_where_nothing_costs_money() -> None:
+    async def test() -> None:
+        smsc = Smsc(SmscSettings(), clock=LoopClock(), subscribers=Subscribers(PACE))
+        shop = Shop(await Gateway().connect(await smsc.start()))
+        try:
+            await shop.ask("9100")
+            assert await shop.charge("9100") == [0, 0]
+            assert shop.answers == [(phone("9100"), "7700", "YES")]
+            assert shop.receipts == PAID
+        finally:
+            await smsc.stop()
 
     run(test())
 
