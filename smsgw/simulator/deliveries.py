@@ -18,21 +18,23 @@ TEMPORARY = frozenset({status.ESME_RX_T_APPN, status.ESME_RMSGQFUL, status.ESME_
 class Delivery:
     """One deliver_sm on its way, a part of a message or the whole of it."""
 
-    __slots__ = ("attempts", "message", "pdu")
+    __slots__ = ("acknowledged", "attempts", "message", "pdu")
 
     def __init__(self, pdu: DeliverSm | DataSm, message: "Message") -> None:
         self.pdu = pdu
         self.message = message
         self.attempts = 0
+        self.acknowledged = False  # once at least, also when it is delivered again all the same
 
 
 class Message:
     """What ``Deliveries.add`` got in one call; done when each part is."""
 
-    __slots__ = ("left", "on_done", "status")
+    __slots__ = ("left", "on_done", "status", "unacknowledged")
 
     def __init__(self, parts: int, on_done: Callable[[int], None]) -> None:
         self.left = parts
+        self.unacknowledged = parts
         self.on_done = on_done
         self.status = status.ESME_ROK
 
@@ -90,6 +92,14 @@ class Deliveries:
     def due_ms(self) -> int | None:
         """Return when something that was put off is due; None when nothing was."""
         return self._later[0][0] if self._later else None
+
+    def acknowledged(self, delivery: Delivery) -> bool:
+        """The gateway has taken this; True when with it, for the first time, it has taken the whole message."""
+        if delivery.acknowledged:
+            return False
+        delivery.acknowledged = True
+        delivery.message.unacknowledged -= 1
+        return not delivery.message.unacknowledged
 
     def answered(self, delivery: Delivery, command_status: int, now_ms: int) -> None:
         """The gateway has answered."""

@@ -23,6 +23,7 @@ from smsgw.simulator.faults import (
     SlowAnswers,
 )
 from smsgw.simulator.operations import Ledger
+from smsgw.simulator.treatment import Treatment
 from smsgw.smpp import pdus, status, tlvs
 from smsgw.smpp.codec import encode
 from smsgw.smpp.events import Answered, Ended, Event, Late, Received, TimedOut, Unsolicited
@@ -67,8 +68,14 @@ class Owner(Protocol):
     def next_message_id(self) -> str:
         """Return an id for a submitted message."""
 
-    def submitted(self, request: SubmitSm | DataSm, message_id: str) -> None:
+    def treat(self, request: SubmitSm | DataSm) -> Treatment:
+        """Return what is special about a message that is being submitted."""
+
+    def submitted(self, request: SubmitSm | DataSm, message_id: str, treatment: Treatment) -> None:
         """Take what was submitted."""
+
+    def acknowledged(self, delivery: Delivery) -> None:
+        """Hear that the peer has taken a deliver_sm."""
 
     def binds_changed(self, peer: "Peer") -> None:
         """Hear that this connection is bound, or no longer."""
@@ -188,6 +195,8 @@ class Peer:
         now_ms, command_status = self._owner.now_ms(), response.command_status
         if type(response) is pdus.GenericNack:
             command_status = command_status or status.ESME_RUNKNOWNERR
+        if command_status == status.ESME_ROK:
+            self._owner.acknowledged(delivery)
         if command_status == status.ESME_ROK and self._owner.mischief.take(Redeliveries):
             self._owner.deliveries.unanswered(delivery, now_ms)
         else:
@@ -223,17 +232,39 @@ class Peer:
         if throttled := mischief.throttles(self._owner.now_ms()):
             self._respond(request, command_status=throttled)
             return
+        treatment = self._owner.treat(request)
+        if treatment.refusal:
+            self._respond(request, command_status=treatment.refusal)
+            return
         message_id = self._owner.next_message_id()
-        respond = partial(self._respond, request, message_id=message_id)
-        if slow := mischief.take(SlowAnswers):
-            self._later(slow.delay_ms, respond)
+        said = {"command_status": treatment.status} if treatment.status else {"message_id": message_id}
+        self._answer_submit(request, partial(self._respond, request, **said), treatment)
+        if treatment.taken:
+            self._owner.submitted(request, message_id, treatment)
+
+    def _answer_submit(self, request: SubmitSm | DataSm, respond: Callable[[], Pdu], treatment: Treatment) -> None:
+        """Answer a message that is taken, as late and as often as it is to be."""
+        mischief, after_ms = self._owner.mischief, treatment.answer_after_ms
+        if treatment.breaks:
+            self._over = True
+            self.wire.abort()
+        elif after_ms is None:
+            return
+        elif slow := mischief.take(SlowAnswers):
+            self._later(after_ms + slow.delay_ms, respond)
         elif shuffled := mischief.current(ShuffledAnswers):
             self._shuffle(respond, shuffled)
-        elif not mischief.take(NoAnswers):
-            response = respond()
-            if mischief.take(RepeatedAnswers):
-                self.wire.write_raw(encode(response, request.sequence_number))
-        self._owner.submitted(request, message_id)
+        elif mischief.take(NoAnswers):
+            return
+        elif after_ms:
+            self._later(after_ms, partial(self._respond_as_told, request, respond))
+        else:
+            self._respond_as_told(request, respond)
+
+    def _respond_as_told(self, request: SubmitSm | DataSm, respond: Callable[[], Pdu]) -> None:
+        response = respond()
+        if self._owner.mischief.take(RepeatedAnswers):
+            self.wire.write_raw(encode(response, request.sequence_number))
 
     def _refuse(self, request: SubmitSm | DataSm, error: ErrorAnswers) -> None:
         if error.form == "nack":

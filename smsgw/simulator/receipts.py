@@ -64,6 +64,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     intermediate: bool = False  # an intermediate notification comes first, at once
     by_data_sm: bool = False
     wide_state: bool = False  # message_state takes two octets
+    repeats_reference: bool = True  # the message's user_message_reference comes back (§4.6.1), where there are TLVs
 
 
 def is_wanted(registered_delivery: int, state: str) -> bool:
@@ -81,8 +82,9 @@ def write(
     done_ms: int,
     dialect: Dialect | None = None,
     esm_class: int = RECEIPT,
+    error: str | None = None,
 ) -> DeliverSm | DataSm:
-    """Return the receipt for a submitted message; times in UTC."""
+    """Return the receipt for a submitted message; times in UTC, ``error`` is its err: as the state has it, if None."""
     dialect = dialect or Dialect()
     message_id = _IDS[dialect.ids](message_id)
     delivered = int(state == "DELIVRD")
@@ -94,7 +96,7 @@ def write(
         "submit date": _date(submitted_ms, dialect),
         "done date": _date(done_ms, dialect),
         "stat": state,
-        "err": f"{1 - delivered:03}",
+        "err": f"{1 - delivered:03}" if error is None else error,
         "text": _printable(content).decode(),
     }
     text = " ".join(f"{word}:{said[word]}" for word in dialect.words if not (dialect.glued and word == "stat"))
@@ -104,6 +106,8 @@ def write(
     if dialect.told_in != "text":
         found[tlvs.RECEIPTED_MESSAGE_ID] = message_id.encode() + b"\0" * dialect.terminated
         found[tlvs.MESSAGE_STATE] = NUMBERS.get(state, NUMBERS["UNKNOWN"]).to_bytes(2 if dialect.wide_state else 1)
+        if dialect.repeats_reference and tlvs.USER_MESSAGE_REFERENCE in pdu.tlvs:
+            found[tlvs.USER_MESSAGE_REFERENCE] = pdu.tlvs[tlvs.USER_MESSAGE_REFERENCE]
     return _back(pdu, b"" if dialect.told_in == "tlvs" else octets, found, dialect, esm_class)
 
 

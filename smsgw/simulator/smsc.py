@@ -17,12 +17,16 @@ from smsgw.errors import StartError
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.logs import get_logger
 from smsgw.simulator import receipts
-from smsgw.simulator.deliveries import Deliveries
+from smsgw.simulator.billing import Billing
+from smsgw.simulator.commerce import Commerce
+from smsgw.simulator.deliveries import Deliveries, Delivery
 from smsgw.simulator.faults import Fault, Mischief, Octets
 from smsgw.simulator.operations import Ledger, Operation
 from smsgw.simulator.peer import Bind, Peer
 from smsgw.simulator.receipts import Dialect
 from smsgw.simulator.submissions import Submissions, SubmittedMessage
+from smsgw.simulator.subscribers import Subscribers
+from smsgw.simulator.treatment import Course, Treatment, course
 from smsgw.smpp import status, tlvs
 from smsgw.smpp.pdus import AlertNotification, DataSm, DeliverSm, Outbind, Pdu, SubmitSm
 from smsgw.smpp.session import Session, SessionSettings
@@ -71,15 +75,25 @@ class Smsc:
     Args:
         settings: see SmscSettings.
         clock: the wall clock stamps receipts, the monotonic one counts timeouts.
+        billing: takes money for what its price list says; None: nothing costs anything.
+        subscribers: phones that answer, and have their own fate when they are charged; None: nobody answers.
 
     Attributes:
         on_mt: called with each submitted message whose parts are complete.
         on_pdu: called with (connection, sent by us, PDU, sequence number) for each PDU but enquire_link and unbind.
         on_binds: called with all binds that stand, when they change.
         dialect: how receipts are written from now on.
+        commerce: its till and its phones, which may be changed.
     """
 
-    def __init__(self, settings: SmscSettings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: SmscSettings,
+        *,
+        clock: Clock | None = None,
+        billing: Billing | None = None,
+        subscribers: Subscribers | None = None,
+    ) -> None:
         self.settings = settings
         self.on_mt: Callable[[SubmittedMessage], None] | None = None
         self.on_pdu: Callable[[int, bool, Pdu, int], None] | None = None
@@ -93,12 +107,14 @@ class Smsc:
             redeliver_after_ms=settings.redeliver_after_ms,
         )
         self._clock = clock or SystemClock()
+        self.commerce = Commerce(billing, subscribers, self._clock)
         self._submissions = Submissions()
         self._server: asyncio.Server | None = None
         self._peers: dict[int, Peer] = {}
         self._deaf: set[asyncio.Transport] = set()
         self._promises: set[asyncio.Future[int]] = set()
         self._alarm: asyncio.TimerHandle | None = None
+        self._timers: set[asyncio.TimerHandle] = set()
         self._has_receiver = asyncio.Event()
         self._quiet = asyncio.Event()  # nobody is connected
         self._quiet.set()
@@ -156,6 +172,8 @@ class Smsc:
                 await self._quiet.wait()
         if self._alarm is not None:
             self._alarm.cancel()
+        for timer in self._timers:
+            timer.cancel()
         for promise in self._promises:
             promise.cancel()
 
@@ -304,32 +322,66 @@ class Smsc:
         self._message_ids += 1
         return f"{self._message_ids:08x}"
 
-    def submitted(self, request: SubmitSm | DataSm, message_id: str) -> None:
-        """Show the message when it is whole, and plan its receipt."""
-        self.ledger.take(message_id, request, self.dialect.state)
-        self._plan_receipts(request, message_id)
-        message = self._submissions.add(request, message_id)
-        if message is not None and self.on_mt is not None:
-            self.on_mt(message)
+    def treat(self, request: SubmitSm | DataSm) -> Treatment:
+        """Return what is special about a message."""
+        return self.commerce.treat(request)
 
-    def _plan_receipts(self, request: SubmitSm | DataSm, message_id: str) -> None:
-        dialect, at_ms = self.dialect, self._clock.now_ms()
-        if not receipts.is_wanted(request.registered_delivery, dialect.state) or not _is_reported(request, dialect):
+    def submitted(self, request: SubmitSm | DataSm, message_id: str, treatment: Treatment) -> None:
+        """Charge the message if it costs something, plan its receipts, and show it when it is whole."""
+        fate = course(treatment, self.dialect, self._receipts)
+        self.ledger.take(message_id, request, fate.state)
+        billed = self.commerce.accepted(request, message_id)
+        if billed:
+            self._after(fate.ends_after_ms, partial(self.commerce.ended, message_id, fate.state))
+        self._plan_receipts(request, message_id, fate, billed=billed)
+        message = self._submissions.add(request, message_id)
+        if message is None:
             return
-        if dialect.intermediate:
-            esm_class, state = receipts.INTERMEDIATE, receipts.ENROUTE
-            self.deliver_raw(
-                receipts.write(
-                    request, message_id, state, submitted_ms=at_ms, done_ms=at_ms, dialect=dialect, esm_class=esm_class
-                )
-            )
-        delay_ms = int(dialect.delays_s[self._receipts % len(dialect.delays_s)] * 1000)
+        if self.on_mt is not None:
+            self.on_mt(message)
+        for answer in self.commerce.answers(message):
+            due_ms = self.now_ms() + answer.after_ms if answer.after_ms else None
+            self.deliver(message.destination, message.source, answer.text, due_ms=due_ms)
+
+    def acknowledged(self, delivery: Delivery) -> None:
+        """Charge a subscriber's message when the gateway has taken the whole of it."""
+        if self.deliveries.acknowledged(delivery):
+            self.commerce.acknowledged(delivery.pdu)
+
+    def _after(self, delay_ms: int, what: Callable[[], object]) -> None:
+        """Do something later, or at once when there is no delay."""
+        if delay_ms <= 0:
+            what()
+            return
+
+        def run() -> None:
+            self._timers.discard(timer)
+            what()
+
+        timer = asyncio.get_running_loop().call_later(delay_ms / 1000, run)
+        self._timers.add(timer)
+
+    def _plan_receipts(self, request: SubmitSm | DataSm, message_id: str, fate: Course, *, billed: bool) -> None:
+        """Hold the receipts back until they are due; that of a billed message never leaves before it is charged."""
+        dialect, at_ms = self.dialect, self._clock.now_ms()
+        if not receipts.is_wanted(request.registered_delivery, fate.state) or not _is_reported(request, dialect):
+            return
         self._receipts += 1
-        receipt = receipts.write(
-            request, message_id, dialect.state, submitted_ms=at_ms, done_ms=at_ms + delay_ms, dialect=dialect
-        )
-        for _ in range(dialect.times):
-            self.deliver_raw(receipt, due_ms=self.now_ms() + delay_ms)
+        for report in fate.reports:
+            receipt = receipts.write(
+                request,
+                message_id,
+                report.state,
+                submitted_ms=at_ms,
+                done_ms=at_ms + report.after_ms,
+                dialect=dialect,
+                esm_class=receipts.INTERMEDIATE if report.intermediate else receipts.RECEIPT,
+                error=report.error,
+            )
+            if billed:
+                self._after(report.after_ms, partial(self.deliver_raw, receipt))  # behind the charge, which came first
+            else:
+                self.deliver_raw(receipt, due_ms=self.now_ms() + report.after_ms if not report.intermediate else None)
 
     def binds_changed(self, peer: Peer) -> None:
         """Tell everybody who waits for a bind; a new one may have a surprise in store."""

@@ -46,6 +46,13 @@ def test_a_message_is_done_when_its_last_part_is_with_the_first_status_that_is_n
     assert ends == [status.ESME_RX_R_APPN]
 
 
+def test_a_message_is_acknowledged_once_when_each_part_was_however_often_they_are() -> None:
+    deliveries = make()
+    deliveries.add([pdu("a"), pdu("b")], list[int]().append)
+    a, b = taken(deliveries, 0)
+    assert [deliveries.acknowledged(one) for one in (a, a, b, b, a)] == [False, False, True, False, False]
+
+
 def test_a_temporary_error_brings_it_again_after_a_pause() -> None:
     for temporary in TEMPORARY:
         deliveries, ends = make(), list[int]()

@@ -113,3 +113,14 @@ def test_dates_are_written_in_the_operators_way(dates: str, written: str, at_ms:
     read, _ = told(dates=dates)
     assert read.done == written
     assert reader.done_ms(read.done, AT_MS) == at_ms
+
+
+@pytest.mark.parametrize(
+    ("words", "repeated"), [({}, True), ({"repeats_reference": False}, False), ({"told_in": "text"}, False)]
+)
+def test_the_messages_reference_comes_back_and_its_error_is_told(words: dict[str, object], repeated: bool) -> None:  # noqa: FBT001
+    submitted = SubmitSm(source_addr="1234", destination_addr="359881", tlvs={tlvs.USER_MESSAGE_REFERENCE: b"\0\7"})
+    dialect = msgspec.convert(words, Dialect)
+    pdu = receipts.write(submitted, "1", "UNDELIV", submitted_ms=AT_MS, done_ms=AT_MS, dialect=dialect, error="051")
+    assert (pdu.tlvs.get(tlvs.USER_MESSAGE_REFERENCE) == b"\0\7") is repeated
+    assert reader.parse(pdu).error == "051"
