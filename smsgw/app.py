@@ -21,6 +21,7 @@ from smsgw.flows.operations import Operations
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.cashier import Cashier
 from smsgw.flows.payments.desk import Payments
+from smsgw.flows.payments.watch import Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.redeem import Verifier
@@ -138,7 +139,17 @@ class App:
         upkeep = Upkeep(ports, sold, main.guessing, self._key_file, main.retention)
         await upkeep.begin()
         self._returns = upkeep.returns
-        desks = Desks(verifier=verifier, returns=upkeep.returns, ports=ports, keys=upkeep.keys, send=self._send)
+        watch = Watch()
+        payments.follow(watch.hear)
+        desks = Desks(
+            verifier=verifier,
+            returns=upkeep.returns,
+            ports=ports,
+            keys=upkeep.keys,
+            send=self._send,
+            payments=payments,
+            watch=watch,
+        )
         settings_of_web = configuration.main.web
         server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)
         stack.push_async_callback(server.stop)

@@ -92,6 +92,7 @@ async def revoke(ports: Ports, key: str, actor: str) -> bool:
 async def remember_addresses(ports: Ports, catalog: Catalog) -> None:
     """Keep which addresses may ask about each service, for the time when it is not sold any more."""
     allowed = {name: service.settings.allowed_ips for name, service in catalog.services.items()}
+    allowed |= {name: merchant.settings.allowed_ips for name, merchant in catalog.merchants.items()}
     async with ports.database.write() as transaction:
         await services.remember(transaction, allowed)
 

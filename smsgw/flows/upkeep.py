@@ -48,6 +48,7 @@ class Upkeep:
         self._guessing = guessing
         self._retention = retention or Retention()
         self._key_file = key_file
+        self._names = [*catalog.services, *catalog.merchants]  # whoever gets return tokens
         self._seen: tuple[int, int, int] | None = None  # the key file as it was last read
         self._rounds = 0
 
@@ -55,7 +56,7 @@ class Upkeep:
         """Know everything once, before any work."""
         self._read_key_file()
         await self._tell()
-        await self.returns.refresh(self._catalog.services)
+        await self.returns.refresh(self._names)
         await remember_addresses(self._ports, self._catalog)
         await self.keys.refresh()
 
@@ -81,7 +82,7 @@ class Upkeep:
         if changed or self._rounds % _ROUNDS_TO_TELL == 0:
             await self._tell()
         await self.keys.refresh()
-        await self.returns.refresh(self._catalog.services)
+        await self.returns.refresh(self._names)
         if self._rounds % _ROUNDS_TO_TELL == 0:
             look_again()
         if self._rounds % _ROUNDS_TO_FORGET == 0:

@@ -17,6 +17,8 @@ from smsgw.domain.addresses import networks
 from smsgw.errors import StartError
 from smsgw.flows.apikeys import ApiKeys
 from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.payments.desk import Payments
+from smsgw.flows.payments.watch import Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
@@ -48,6 +50,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     ports: Ports
     keys: ApiKeys
     send: Callable[[Sequence[Outgoing]], None]  # takes messages that have been committed
+    payments: Payments | None = None
+    watch: Watch | None = None  # wakes pages that wait for a payment
 
 
 class Look(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""A world that sells: two merchants, an operator that charges by billed messages, and one whose short code is billed."""
+"""A world that sells: an operator that charges by billed messages, and one where the answer itself costs money."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -97,7 +97,7 @@ class Market(World):
         """Make a payment, which must succeed."""
         return (await self.payments.ask(self.order(product, msisdn, **fields), 60.0)).payment
 
-    def take(self, link: str = "north") -> list[Outgoing]:
+    def ready(self, link: str = "north") -> list[Outgoing]:
         """Take what is ready to be sent on a link."""
         taken = []
         while (message := self.outboxes[link].take()) is not None:
@@ -106,7 +106,7 @@ class Market(World):
 
     async def accept(self, link: str = "north", message_id: str = "") -> list[Outgoing]:
         """Have the SMSC accept what is ready; return it."""
-        taken = self.take(link)
+        taken = self.ready(link)
         for number, message in enumerate(taken):
             self.outboxes[link].accepted(message, message_id or f"{message.row.id[-10:]}{number}")
         await self.settle(link)

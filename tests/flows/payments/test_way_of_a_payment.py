@@ -18,7 +18,7 @@ async def test_billed_message_proven_by_its_receipt(engine: Engine) -> None:
         assert await one.status(payment.id) == "awaiting_confirmation"
         await one.say("ДА!")
         assert await one.status(payment.id) == "charging"
-        [bill] = one.take()
+        [bill] = one.ready()
         assert (bill.row.source, bill.row.service_type, bill.row.charge is not None) == ("7250", "T250", True)
         assert await one.charge(payment.id) == "intent"
         one.outboxes["north"].accepted(bill, "A7")
