@@ -31,6 +31,8 @@ _BY_PATTERN: Final[Mapping[str, str]] = {
     r"^\+?[0-9]{1,15}\Z": 'numbers, or their first digits, with the country\'s, such as "35988"',
 }
 
+_TABLES: Final = "tables only: its settings below a line with its name in [ ]"
+
 # Settings whose tables are judged as a whole: an example says more about them than the name of a field.
 WHOLE: Final = frozenset({"tlvs"})
 
@@ -135,5 +137,6 @@ _SAY: Final[Mapping[type, Callable[[Any], str]]] = {
     inspect.LiteralType: _words,
     inspect.UnionType: _either,
     inspect.BoolType: lambda _: "true and false",
-    inspect.StructType: lambda _: "tables only: its settings below a line with its name in [ ]",
+    inspect.StructType: lambda _: _TABLES,
+    inspect.DictType: lambda _: _TABLES,
 }
