@@ -33,6 +33,7 @@ MIGRATED = (
     "0005_every_smsc",
     "0006_receipts",
     "0007_seals_and_endpoints",
+    "0008_payments",
 )
 SERVICE: Final = """
 short_code = "1234"
@@ -258,7 +259,7 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0007: use the newer program"
+    assert found == "the database has migration 9999, this program knows up to 0008: use the newer program"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -418,6 +419,7 @@ def test_help_lists_what_runs_a_gateway_first() -> None:
         "codes",
         "keys",
         "messages",
+        "numbers",
         "webhooks",
         "trace",
         "version",
