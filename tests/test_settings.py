@@ -625,7 +625,14 @@ def test_whose_phones_a_link_has_is_told_in_codes(shop: Path, line: str, problem
 
 def test_a_merchant_alone_is_enough(shop: Path) -> None:
     (shop / "services" / "sun.toml").unlink()
+    write(shop, {"links/north.toml": f"{LINK}prefixes = ['35988']\n{CHARGING}"})
     assert warnings(read(shop)) == []
+
+
+def test_an_operator_without_phones_is_warned_of(shop: Path) -> None:
+    write(shop, {"links/south.toml": LINK})  # where nothing is sold
+    [warning] = warnings(read(shop))
+    assert warning.startswith(f"{shop / 'links' / 'north.toml'}: no prefixes, no carriers: ")
 
 
 # --- at once --------------------------------------------------------------------------------------------------------

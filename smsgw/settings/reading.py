@@ -127,6 +127,13 @@ def warnings(configuration: Configuration) -> list[str]:
         found.append(f"{folder / 'links'}: no links: no operator's messages will come; write a file for each operator")
     if not configuration.services and not configuration.merchants:
         found.append(f"{folder / 'services'}: no services: messages buy nothing; write a file for each service")
+    tariffs = [tariff for one in configuration.merchants.values() for tariff in one.tariffs.values()]
+    charging = {link for tariff in tariffs for link in tariff.operators}
+    found += [
+        f"{folder / 'links' / f'{name}.toml'}: no prefixes, no carriers: no phone is this operator's, nobody pays here"
+        for name, link in configuration.links.items()
+        if name in charging and not link.prefixes and not link.carriers
+    ]
     if not state.is_dir():
         found.append(
             f"{state}: no such folder (state_dir); make it, or let systemd do it with StateDirectory= in the unit"
