@@ -559,6 +559,13 @@ def test_one_mistake_in_a_table_does_not_hide_the_next(shop: Path) -> None:
     ]
 
 
+def test_a_wrong_language_makes_no_title_wrong(shop: Path) -> None:
+    text = MERCHANT.replace('{ en = "250 gold" }', '{ bg = "250 злато" }')
+    write(shop, {"merchants/gold.toml": f"language = 'de'{text}"})
+    [problem] = all_problems(shop)
+    assert problem.startswith('merchants/gold.toml: language: "de" is not allowed; allowed are "en", "bg", "uk", "ru"')
+
+
 @pytest.mark.parametrize("wrong", MerchantSettings.__struct_fields__)
 def test_a_merchant_s_wrong_setting_is_told_once_and_makes_nothing_else_wrong(shop: Path, wrong: str) -> None:
     head, _, tail = MERCHANT.partition("[products.")
