@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain import codes, costs, replies, statuses, strength
+from smsgw.domain import codes, costs, goods_checks, replies, statuses, strength
 from smsgw.domain.addresses import is_network
 from smsgw.domain.keywords import MARKS, first_word, fold
 from smsgw.domain.manner import Manner, of_service
@@ -137,7 +137,9 @@ def problems(configuration: Configuration) -> list[str]:
         for text in configuration.main.web.proxies
         if not is_network(text)
     ]
-    return found
+    zone = configuration.main.payments.time_zone
+    found += [f"{configuration.file}: payments.{problem}" for problem in _zone_problems(zone)]
+    return found + goods_checks.problems(configuration)
 
 
 def sold_at(settings: ServiceSettings, links: Mapping[str, LinkSettings]) -> dict[str, LinkSettings]:

@@ -191,7 +191,7 @@ ASKED = structs.replace(GOLD, authorize_url="https://gold.example/authorize")
 async def test_a_merchant_is_asked_before_the_charge(
     sqlite: Engine,
     default: Any,
-    answer: bool | None,
+    answer: bool | None,  # noqa: FBT001 - a column of the table
     after: str,
 ) -> None:
     merchant = structs.replace(ASKED, authorize_default=default)
