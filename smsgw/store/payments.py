@@ -40,6 +40,7 @@ class PaymentRow(Struct, frozen=True, kw_only=True):
     status: str
     reason: str | None
     seq: int
+    facts: int
     created_ms: int
     confirm_by_ms: int
     prompted_ms: int | None
@@ -55,6 +56,7 @@ class FactRow(Struct, frozen=True, kw_only=True):
 
     id: str
     payment: str
+    place: int
     at_ms: int
     kind: str
     told: str  # JSON

@@ -233,6 +233,7 @@ class Asker:
             status=Status.CREATED.value,
             reason=None,
             seq=0,
+            facts=0,
             created_ms=now_ms,
             confirm_by_ms=now_ms + int(limits.confirm_s * 1000),
             prompted_ms=None,

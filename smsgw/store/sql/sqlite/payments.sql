@@ -5,21 +5,21 @@ select 1 where :msisdns is null;
 -- name: by_ids
 -- Payments (SQLite has one writer: nobody else changes them meanwhile).
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
-    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where id in (select value from json_each(:ids)) order by id;
 
 -- name: by_phones
 -- The later payments of phones at reply addresses.
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
-    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where address_key in (select value from json_each(:address_keys)) and id > :after order by id;
 
 -- name: due
 -- Payments of which something must happen by itself.
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
-    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where due_ms <= :now_ms order by due_ms limit :count;
 
