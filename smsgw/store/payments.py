@@ -185,6 +185,24 @@ async def by_phones(transaction: Transaction, address_keys: Collection[str], aft
     )
 
 
+async def open_of_phones(transaction: Transaction, msisdns: Collection[str]) -> list[PaymentRow]:
+    """Return the questions that stand at phones, at whatever reply address, oldest first; locked."""
+    if not msisdns:
+        return []
+    return _made(PaymentRow, await transaction.fetch("payments.open_of_phones", msisdns=sorted(msisdns)))
+
+
+async def forget(transaction: Transaction, before: str, count: int) -> int:
+    """Delete up to ``count`` payments with ids below one that have ended, with all that was known; return how many."""
+    ids = [name for (name,) in await transaction.fetch("payments.ended", before=before, count=count)]
+    if ids:
+        await transaction.execute("payments.forget_facts", ids=ids)
+        await transaction.execute("payments.forget_charges", ids=ids)
+        await transaction.execute("payments.forget_refunds", ids=ids)
+        await transaction.execute("payments.forget", ids=ids)
+    return len(ids)
+
+
 async def due(transaction: Transaction, now_ms: int, count: int) -> list[PaymentRow]:
     """Return payments of which something must happen by itself, the longest due first; locked, others' left out."""
     return _made(PaymentRow, await transaction.fetch("payments.due", now_ms=now_ms, count=count))

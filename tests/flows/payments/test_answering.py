@@ -144,6 +144,19 @@ async def test_stop_declines_blocks_and_acknowledges_and_start_unblocks(engine: 
         assert (await one.ask()).status == "created"
 
 
+async def test_stop_declines_what_is_open_at_all_of_the_merchants_addresses(engine: Engine) -> None:
+    merchant = structs.replace(GOLD, reply_addresses=["7700", "7701"])
+    other = structs.replace(GOLD, reply_addresses=["7800"])
+    async with market(engine, merchants={"gold": merchant, "silver": other}) as one:
+        asked = [
+            await one.prompted(),
+            await one.prompted("gold-500"),
+            await one.prompted("gold-500", merchant="silver"),
+        ]
+        await one.say("STOP", to="7701")
+        assert [await one.status(payment.id) for payment in asked] == ["declined", "declined", "awaiting_confirmation"]
+
+
 async def test_stop_of_somebody_who_was_never_asked_blocks_everybody(sqlite: Engine) -> None:
     async with market(sqlite) as one:
         await one.say("стоп")

@@ -48,6 +48,7 @@ create table payments (
 
 -- One open question for each phone and reply address, and with references for each reference.
 create unique index payments_open on payments (address_key, reference) where status in ('created', 'awaiting_confirmation');
+create index payments_asked on payments (msisdn) where status in ('created', 'awaiting_confirmation');
 create unique index payments_reference on payments (merchant, test, merchant_reference);
 create index payments_phone on payments (address_key, id);
 create index payments_due on payments (due_ms) where due_ms is not null;
