@@ -149,6 +149,7 @@ class App:
             send=self._send,
             payments=payments,
             watch=watch,
+            links=lambda: self.links,
         )
         settings_of_web = configuration.main.web
         server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)

@@ -133,8 +133,9 @@ def problems(configuration: Configuration) -> list[str]:
         found += [f"{file}: {problem}" for problem in _zone_problems(link.time_zone)]
         found += [f"{file}: {problem}" for problem in statuses.problems(link.status)]
     found += [
-        f'{configuration.file}: web.proxies: "{text}" is no address and no network; allowed are such as "10.0.0.0/8"'
-        for text in configuration.main.web.proxies
+        f'{configuration.file}: web.{setting}: "{text}" is no address and no network; allowed are such as "10.0.0.0/8"'
+        for setting in ("proxies", "metrics_ips")
+        for text in getattr(configuration.main.web, setting)
         if not is_network(text)
     ]
     zone = configuration.main.payments.time_zone

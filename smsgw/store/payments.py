@@ -127,6 +127,16 @@ class Paid(Struct, frozen=True, kw_only=True):
     confirmed_ms: int
 
 
+class Unknowns(Struct, frozen=True, kw_only=True):
+    """The payments at one operator of which nobody knows whether they were charged."""
+
+    link: str
+    count: int
+    oldest_ms: int  # when the oldest was confirmed
+    over_hour: int  # of those, confirmed more than an hour ago
+    over_day: int
+
+
 class MethodRow(Struct, frozen=True, kw_only=True):
     """A remembered number."""
 
@@ -244,6 +254,17 @@ async def listed(
 async def unknown(reader: Reader, count: int) -> list[PaymentRow]:
     """Return the payments of which nobody knows whether they were charged, the oldest first."""
     return _made(PaymentRow, await reader.fetch("payments.unknown", count=count))
+
+
+async def figures(reader: Reader, hour_ms: int, day_ms: int) -> list[Unknowns]:
+    """Return at each operator the payments of which nobody knows: how many, since when, how many from before a time."""
+    return _made(Unknowns, await reader.fetch("payments.figures", hour_ms=hour_ms, day_ms=day_ms))
+
+
+async def count_odd(reader: Reader) -> int:
+    """Return how many payments have a discrepancy."""
+    row = await reader.fetch_one("payments.count_odd")
+    return int(row[0]) if row else 0
 
 
 async def odd(reader: Reader, count: int) -> list[PaymentRow]:

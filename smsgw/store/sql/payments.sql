@@ -51,6 +51,16 @@ select id, merchant, test, product, units, tariff, amount_minor, currency, link,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where msisdn = :msisdn and confirmed_ms is not null order by confirmed_ms desc limit :count;
 
+-- name: figures
+-- At each operator the payments of which nobody knows whether they were charged: how many, since when, how many for long.
+select link, count(*), min(confirmed_ms), sum(case when confirmed_ms <= :hour_ms then 1 else 0 end),
+    sum(case when confirmed_ms <= :day_ms then 1 else 0 end)
+from payments where status = 'charge_unknown' group by link;
+
+-- name: count_odd
+-- How many payments have a discrepancy.
+select count(*) from payments where discrepancy is not null;
+
 -- name: record*!
 -- What happened to payments.
 insert into facts (id, payment, place, at_ms, kind, told)
