@@ -147,6 +147,7 @@ def event(
         at_ms=at_ms,
         status="pending" if wanted else "delivered",
         settled_ms=None if wanted else at_ms,
+        test=row.test,
     )
 
 
