@@ -22,7 +22,7 @@ FILES: Final = {
     "services/example-weather.toml": ServiceSettings,
 }
 # Their defaults are empty, which would show nobody what to write.
-EXAMPLES: Final = {"store.dsn", "links"}
+EXAMPLES: Final = {"store.dsn", "links", "web.public_url"}
 
 
 def uncommented(text: str) -> str:

@@ -62,7 +62,9 @@ class Repeats:
         one = asked(call, name)
         place = (one.caller, one.key)
         if place in self._under_way:
-            raise Fault("idempotency_in_progress", "its answer comes soon; repeat the request then", {"Retry-After": "1"})
+            raise Fault(
+                "idempotency_in_progress", "its answer comes soon; repeat the request then", {"Retry-After": "1"}
+            )
         self._under_way.add(place)
         try:
             yield one
