@@ -148,6 +148,7 @@ class App:
             keys=upkeep.keys,
             send=self._send,
             payments=payments,
+            wake=webhooks.wake,
             watch=watch,
             links=lambda: self.links,
         )

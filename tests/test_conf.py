@@ -26,7 +26,7 @@ FILES: Final = {
     "merchants/example-gold.toml": MerchantSettings,
 }
 # Their defaults are empty, which would show nobody what to write.
-EXAMPLES: Final = {"store.dsn", "links", "prompt", "charge_text", "receipt_text"}
+EXAMPLES: Final = {"store.dsn", "links", "prompt", "charge_text", "receipt_text", "web.public_url"}
 
 
 def uncommented(text: str) -> str:

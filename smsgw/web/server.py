@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +52,8 @@ class Desks(Struct, frozen=True, kw_only=True):
     ports: Ports
     keys: ApiKeys
     send: Callable[[Sequence[Outgoing]], None]  # takes messages that have been committed
-    payments: Payments | None = None
+    payments: Payments
+    wake: Callable[[Collection[str]], None] = lambda _: None  # hears whose events are due; must not fail or wait
     watch: Watch | None = None  # wakes pages that wait for a payment
     links: Callable[[], Mapping[str, Bound]] = dict  # that are watched, by name
 
@@ -93,7 +94,14 @@ def create(
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
     app.router.add_get("/metrics", metrics.page(desks.ports, settings, desks.links), allow_head=False)
-    merchants = Merchants(ports=desks.ports, verifier=desks.verifier, keys=desks.keys, send=desks.send)
+    merchants = Merchants(
+        ports=desks.ports,
+        verifier=desks.verifier,
+        keys=desks.keys,
+        send=desks.send,
+        payments=desks.payments,
+        wake=desks.wake,
+    )
     Api(settings, merchants, catalog).route(app)
     app.router.add_static("/static", look.static)
     app.router.add_static("/docs/static", _HERE / "static")

@@ -220,6 +220,11 @@ class Book:
         """Give money back."""
         self._refunds.append(refund)
 
+    @property
+    def new_refund(self) -> RefundRow | None:
+        """Return the refund that was added last."""
+        return self._refunds[-1] if self._refunds else None
+
     def settle_refund(self, refund: RefundRow) -> None:
         """Say what came of a refund."""
         self._settled_refunds.append(refund)

@@ -10,6 +10,11 @@ _PURPOSE: Final = "checkout page"
 _FORM = re.compile(r"([0-9a-z]{26})-([0-9A-Za-z_-]{16,64})").fullmatch
 
 
+def path_of(ports: Ports, payment: str) -> str:
+    """Return the path of a payment's page; no merchant's name is as long as a token."""
+    return f"/pay/{token_of(ports, payment)}"
+
+
 def token_of(ports: Ports, payment: str) -> str:
     """Return what stands for a payment in the address of its page."""
     return f"{payment.removeprefix('pay_')}-{_proofs(ports, payment)[0]}"
