@@ -265,7 +265,7 @@ def _cross_check(configuration: Configuration, named: set[str]) -> list[str]:
         problems.append(f"{configuration.file}: store.dsn: missing; postgres needs postgresql://user@host/database")
     main = configuration.main
     problems += [f"{configuration.file}: {problem}" for problem in places.host_problems("web.host", main.web.host)]
-    if main.web.public_url and (not _is_url(main.web.public_url) or set(main.web.public_url) & set("?#")):
+    if main.web.public_url and (not places.is_url(main.web.public_url) or set(main.web.public_url) & set("?#")):
         problems.append(
             f"{configuration.file}: web.public_url: must be an absolute http or https address, without ? and #"
         )
