@@ -335,7 +335,7 @@ async def _drive(
         await asyncio.wait(tasks, timeout=10)
     phones = [b"35988%07d" % one for one in range(first, number)]
     deadline_s = time.perf_counter() + 10
-    while not all(phone in world.paid_s for phone in phones):  # noqa: ASYNC110 - a look now and then disturbs least
+    while not all(phone in world.paid_s for phone in phones):
         if time.perf_counter() > deadline_s:
             break
         await asyncio.sleep(0.01)
