@@ -1,7 +1,8 @@
 """The example of an operator's own charging API: forms in, one line of text out, minor units.
 
-``POST /charge`` with msisdn, amount, currency, ref and text is answered by ``OK id``, ``PENDING id`` or ``DECLINED why``;
-``GET /status?ref=`` by the same, or by 404 ``UNKNOWN``; ``POST /refund`` with ref, refund and amount by ``OK``.
+``POST /charge`` with msisdn, amount, currency, ref and text is answered by ``OK id``, ``PENDING id`` or
+``DECLINED why``; ``GET /status?ref=`` by the same, or by 404 ``UNKNOWN``; ``POST /refund`` with ref, refund and amount
+by ``OK``.
 """
 
 from typing import Final

@@ -292,6 +292,14 @@ async def orphans(reader: Reader, node: str, count: int) -> list[ChargeRow]:
     return _made(ChargeRow, await reader.fetch("charges.orphans", node=node, count=count))
 
 
+async def asked(reader: Reader, node: str, after: str, count: int) -> list[ChargeRow]:
+    """Return direct attempts with ids above one whose operator has not said what came of them.
+
+    Those of ``node``, and of nodes that are gone.
+    """
+    return _made(ChargeRow, await reader.fetch("charges.asked", node=node, after=after, count=count))
+
+
 # Refunds
 
 
@@ -312,9 +320,9 @@ async def refunds_of(reader: Reader, payment: str) -> list[RefundRow]:
     return _made(RefundRow, await reader.fetch("refunds.of_payment", payment=payment))
 
 
-async def pending_refunds(reader: Reader, count: int) -> list[RefundRow]:
-    """Return refunds that the operator is to be told of, the oldest first."""
-    return _made(RefundRow, await reader.fetch("refunds.pending", count=count))
+async def pending_refunds(reader: Reader, after: str, count: int) -> list[RefundRow]:
+    """Return refunds with ids above one that the operator is to be told of, the oldest first."""
+    return _made(RefundRow, await reader.fetch("refunds.pending", after=after, count=count))
 
 
 # Phones

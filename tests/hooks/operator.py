@@ -1,4 +1,4 @@
-"""An operator's charging API for the tests of its client: the simulator's, or one that behaves as badly as it is told."""
+"""An operator's charging API for the tests of its client: the simulator's, or one at any other address."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -290,7 +290,10 @@ async def test_what_the_other_answers_mean(status: int, body: str, expected: Sai
     ],
 )
 async def test_only_the_api_itself_can_say_that_there_is_none(
-    adapter: str, status: int, body: str, missing: bool
+    adapter: str,
+    status: int,
+    body: str,
+    missing: bool,  # noqa: FBT001 - a table's
 ) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, text=body)

@@ -273,13 +273,22 @@ class Payments:
 
         return (await self._change(payment, STAFF, change, None, action="", actor="")).payment
 
-    async def refund_ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> None:
-        """Take what an operator's HTTP API says of a refund."""
+    async def refund_ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> bool:
+        """Take what an operator's HTTP API says of a refund; False: it had ended before."""
+        ports = self._ports
 
-        def change(book: Book, _: PaymentRow) -> PaymentRow:
-            return self.cashbox.refund_ended(book, refund, done=done, told=told)
+        async def body(transaction: Transaction) -> Effects | None:
+            book = Book(ports, self._catalog, ports.clock.now_ms())
+            await book.load(transaction, [refund.payment])
+            standing = {one.id: one.status for one in await store.refunds_of(transaction, refund.payment)}
+            if standing.get(refund.id) != "pending":  # the same answer has come twice, or to another node
+                return None
+            self.cashbox.refund_ended(book, refund, done=done, told=told)
+            return await book.write(transaction)
 
-        await self._change(refund.payment, STAFF, change, None, action="", actor="")
+        effects = await ports.database.transact(body)
+        self.done(effects)
+        return effects is not None
 
     async def _change(
         self,
