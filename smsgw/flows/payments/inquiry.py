@@ -52,6 +52,7 @@ class Inquirer:
         self._charger = charger
         self._findings = findings
         self._open: dict[str, ChargeRow] = {}  # those that are looked after now
+        self._charges: dict[str, str] = {}  # {payment: its attempt} of these
         self._next: dict[str, int] = {}  # {attempt: when it is asked about, monotonic}
         self._missing: dict[str, int] = {}  # {attempt that its API does not know: since when we know, monotonic}
         self._asking: set[str] = set()
@@ -61,9 +62,14 @@ class Inquirer:
         self.hands = Hands(PARALLEL, self._woken.set)
 
     def hear(self, effects: Effects) -> None:
-        """Hear that attempts may have become unknown."""
-        if any(row.way == "direct" and row.status in _OPEN for row in effects.changed.values()):
-            self.stir()
+        """Hear that attempts may have become unknown, or have been settled by somebody else."""
+        for row in effects.changed.values():
+            if row.way != "direct":
+                continue
+            if row.status in _OPEN:
+                self.stir()
+            else:
+                self._open.pop(self._charges.pop(row.id, ""), None)
 
     def stir(self) -> None:
         """Look into the store soon."""
@@ -119,6 +125,7 @@ class Inquirer:
         self._after = rows[-1].id if len(rows) == _PAGE else ""
         now_ms = self._ports.clock.monotonic_ms()
         self._open = {row.id: row for row in rows}
+        self._charges = {row.payment: row.id for row in rows}
         for row in rows:
             self._next.setdefault(row.id, now_ms + max(0, FIRST_MS - self._age_ms(row)))
         if whole:
@@ -162,8 +169,6 @@ class Inquirer:
         if told is not None:
             answer = evidence("inquiry", found)
             await self._findings.record(Finding(payment=row.payment, charge=row.id, told=told, evidence=answer))
-            if told.said is not Said.ACCEPTED:
-                self._open.pop(row.id, None)
             self.stir()
 
     def _judge(self, row: ChargeRow, found: Charged) -> Told | None:
