@@ -123,6 +123,7 @@ class Paid(Struct, frozen=True, kw_only=True):
     currency: str
     amount_minor: int
     confirmed_ms: int
+    test: int
 
 
 class MethodRow(Struct, frozen=True, kw_only=True):

@@ -231,14 +231,18 @@ async def until(condition: Callable[[], object], seconds: float, explain: Callab
         await asyncio.sleep(0.005)
 
 
-def toml(table: Table) -> str:
+def toml(table: Table, path: str = "") -> str:
     """Write a table: values first, then the tables in it; None leaves a value out."""
     values = [
         f"{name} = {json.dumps(value)}"
         for name, value in table.items()
         if not isinstance(value, Mapping) and value is not None
     ]
-    tables = [f"[{name}]\n{toml(value)}" for name, value in table.items() if isinstance(value, Mapping)]
+    tables = [
+        f"[{path}{name}]\n{toml(value, f'{path}{name}.')}"
+        for name, value in table.items()
+        if isinstance(value, Mapping)
+    ]
     return "\n".join([*values, *tables]) + "\n"
 
 

@@ -81,9 +81,14 @@ class Cashbox:
         limits = [*own, *self._catalog.payments.caps]
         if not limits:
             return None
-        counted = {one.id: _spent(one) for one in paid if one.id != row.id}
+        counted = {one.id: _spent(one) for one in paid if one.id != row.id and one.test == row.test}
         for other in book.rows:  # those of this transaction are not in the store yet
-            if other.msisdn == row.msisdn and other.id != row.id and other.confirmed_ms is not None:
+            if (
+                other.msisdn == row.msisdn
+                and other.test == row.test
+                and other.id != row.id
+                and other.confirmed_ms is not None
+            ):
                 if other.status in {Status.CHARGING, Status.UNKNOWN, Status.SUCCEEDED}:
                     counted[other.id] = _spent(other)
                 else:

@@ -353,7 +353,7 @@ class Payments:
 
     def _alarm(self, rows: Iterable[PaymentRow]) -> None:
         for row in rows:
-            if row.status == Status.UNKNOWN and row.confirmed_ms is not None:
+            if row.status == Status.UNKNOWN and row.confirmed_ms is not None and not row.test:
                 age_s = (self._ports.clock.now_ms() - row.confirmed_ms) // 1000
                 log.error("charge.unknown", payment=row.id, merchant=row.merchant, link=row.link, age_s=age_s)
 

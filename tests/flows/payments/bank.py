@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from smsgw.domain.charging import Said, Told
-from smsgw.flows.payments.findings import Findings
+from smsgw.flows.payments.direct import Direct
 from smsgw.flows.payments.inquiry import Inquirer
 from smsgw.flows.payments.refunding import Refunder
 from smsgw.flows.payments.teller import Teller
@@ -74,7 +74,7 @@ class Bank(Market):
     """A market whose payments may be direct."""
 
     api: Api
-    findings: Findings
+    direct: Direct
     teller: Teller
     inquirer: Inquirer
     refunder: Refunder
@@ -132,20 +132,11 @@ async def bank(engine: Engine, api: Api | None = None, **changes: Any) -> AsyncI
         one.__class__ = Bank
         assert isinstance(one, Bank)
         one.api = api or Api()
-        payments = one.payments
-        one.findings = Findings(one.ports, one.catalog, payments.cashbox, payments.done)
-        one.teller = Teller(
-            one.ports, one.catalog, payments.cashbox, one.api, findings=one.findings, done=payments.done
-        )
-        one.inquirer = Inquirer(one.ports, one.catalog, one.api, one.findings)
-        one.refunder = Refunder(one.ports, one.catalog, payments, one.api)
-        for part in (one.teller, one.inquirer, one.refunder):
-            payments.follow(part.hear)
+        one.direct = Direct(one.ports, one.catalog, one.payments, one.api)
+        one.teller, one.inquirer, one.refunder = one.direct.teller, one.direct.inquirer, one.direct.refunder
+        one.payments.follow(one.direct.hear)
         try:
             yield one
         finally:
             one.database.open.set()
-            await one.teller.close(0.0)
-            await one.inquirer.close()
-            await one.refunder.close(0.0)
-            await one.findings.close()
+            await one.direct.close(0.0)
