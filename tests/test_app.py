@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from smsgw.store.opening import bring_up_to_date
 from tests.hooks.server import server
 from tests.system.daemon import toml
 
+NUMBERS = count(1)
 MERCHANT = {
     "title": "Gold",
     "support": "help@gold.example",
@@ -46,16 +48,14 @@ class House:
         assert app.payments is not None
         self.app = app
         self.payments: Payments = app.payments
-        self._made = 0
 
     async def pay(self, case: str, *, test: bool) -> str:
         """Ask a phone; return the payment."""
-        self._made += 1
         wanted = NewPayment(
             merchant="gold",
             product="gold",
             msisdn=f"35988123{case}",
-            merchant_reference=f"{case}-{test}-{self._made}",
+            merchant_reference=f"{case}-{test}-{next(NUMBERS)}",
             test=test,
         )
         return (await self.payments.ask(wanted, 10.0)).payment.id
