@@ -222,6 +222,30 @@ async def listed(
     return _made(PaymentRow, rows)
 
 
+class Search(Struct, frozen=True, kw_only=True):
+    """Which payments somebody looks for; what is empty is not asked for."""
+
+    merchant: str = ""
+    status: str = ""
+    msisdn: str = ""
+    odd: bool = False  # only those with a discrepancy
+    first: str = ""  # the least id
+
+
+async def search(reader: Reader, wanted: Search, count: int) -> list[PaymentRow]:
+    """Return the latest payments that have all that is asked for. Slow by number alone: all of them are looked at."""
+    rows = await reader.fetch(
+        "payments.searched",
+        first=wanted.first,
+        merchant=wanted.merchant,
+        status=wanted.status,
+        msisdn=wanted.msisdn,
+        odd=int(wanted.odd),
+        count=count,
+    )
+    return _made(PaymentRow, rows)
+
+
 async def unknown(reader: Reader, count: int) -> list[PaymentRow]:
     """Return the payments of which nobody knows whether they were charged, the oldest first."""
     return _made(PaymentRow, await reader.fetch("payments.unknown", count=count))
