@@ -73,7 +73,9 @@ async def look(ports: Ports, link: str, lines: Sequence[Line]) -> list[Judged]:
                 reader, link, {one.msisdn for one in some if one.msisdn}, first_ms - 2 * _DAY_MS, last_ms + _DAY_MS
             )
             rows += await store.by_ids(reader, link, {one.our_id for one in some if one.our_id})
-            rows += await store.by_messages(reader, link, {one.operator_id for one in some if one.operator_id})
+            ids = {one.operator_id for one in some if one.operator_id}
+            spellings = {spelled for name in ids for spelled in (name, name.upper(), name.lower())}
+            rows += await store.by_messages(reader, link, spellings)
             attempts |= {row.id: row for row in rows}
     return judge(lines, [_attempt(row) for _, row in sorted(attempts.items())])
 
