@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from smsgw.domain import sandbox
-from smsgw.domain.goods import Goods, Merchant, Price, Terms
+from smsgw.domain.goods import Goods, Merchant, Price, Terms, language_for
 from smsgw.domain.payments import OPEN, Status
 from smsgw.errors import IdempotencyMismatch, SmsgwError
 from smsgw.flows import idempotency
@@ -67,6 +67,7 @@ class _Facts(Struct, frozen=True, kw_only=True):
     by_key: dict[str, list[str]]
     references: dict[tuple[str, bool, str], str]
     answered: Mapping[tuple[str, str], Answered]
+    methods: dict[tuple[str, bool, str], str]  # remembered numbers, where more are to be
 
 
 class Asker:
@@ -134,7 +135,19 @@ class Asker:
             answered=await redemptions.answered(
                 transaction, sorted({one.caller for one in asked}), sorted({one.key for one in asked})
             ),
+            methods=await self._remembered(transaction, wanted),
         )
+
+    async def _remembered(
+        self, transaction: Transaction, wanted: Sequence[NewPayment]
+    ) -> dict[tuple[str, bool, str], str]:
+        """Return the remembered numbers that are to be remembered again."""
+        found = {}
+        for merchant, test, msisdn in sorted({(one.merchant, one.test, one.msisdn) for one in wanted if one.remember}):
+            row = await store.method_of(transaction, merchant, msisdn, test=test)
+            if row is not None:
+                found[merchant, test, msisdn] = row.id
+        return found
 
     def _addresses(self, one: NewPayment, moved: Mapping[str, str]) -> dict[str, list[str]]:
         """Return where a question may come from: {link: reply addresses}."""
@@ -163,6 +176,8 @@ class Asker:
         if before is not None:
             return before
         row = self._new(book, one, facts)
+        if one.remember:
+            row = self._remember(row, facts, methods)
         goods = self._catalog.merchants[one.merchant].goods[one.product]
         told = {"channel": one.channel, "title": goods.title, "terms": row.charge}
         book.add(row, told)
@@ -173,14 +188,20 @@ class Asker:
             book.count(name, asked=1)
         facts.by_key.setdefault(row.address_key, []).append(row.id)
         facts.references[one.merchant, one.test, one.merchant_reference] = row.id
-        if one.remember:
-            methods.append(_method(self._ports, row))
         made = view(row)
         if one.idempotency is not None:
             asked = one.idempotency
             answer = msgspec.json.encode(made)
             answers[asked.caller, asked.key] = idempotency.answered(self._ports, asked, answer, book.now_ms)
         return Asked(payment=made)
+
+    def _remember(self, row: PaymentRow, facts: _Facts, methods: list[MethodRow]) -> PaymentRow:
+        """Return a payment that is made with the remembered number which it makes, or which there is."""
+        place = (row.merchant, bool(row.test), row.msisdn)
+        if place not in facts.methods:
+            methods.append(_method(self._ports, row))
+            facts.methods[place] = methods[-1].id
+        return structs.replace(row, method=facts.methods[place])
 
     def _repeated(self, one: NewPayment, facts: _Facts, answers: Mapping[tuple[str, str], Answered]) -> Asked | None:
         asked = one.idempotency
@@ -209,7 +230,7 @@ class Asker:
         address, reference = self._place(book, one, facts, link=link, price=price)
         goods = merchant.goods[one.product]
         limits, now_ms = self._catalog.payments, book.now_ms
-        language = one.language if one.language in goods.title else merchant.settings.language
+        language = language_for(merchant.settings, one.language)
         return PaymentRow(
             id=self._ports.ids.new("pay"),
             merchant=one.merchant,
@@ -234,6 +255,7 @@ class Asker:
             status=Status.CREATED.value,
             reason=None,
             seq=0,
+            facts=0,
             created_ms=now_ms,
             confirm_by_ms=now_ms + int(limits.confirm_s * 1000),
             prompted_ms=None,
@@ -247,7 +269,7 @@ class Asker:
     def _merchant(self, one: NewPayment) -> Merchant:
         merchant = self._catalog.merchants.get(one.merchant)
         if merchant is None:
-            raise Refused("service_gone", "this merchant sells nothing any more")
+            raise Refused("merchant_gone", "this merchant sells nothing any more")
         return merchant
 
     def price_of(
@@ -268,6 +290,7 @@ class Asker:
         if one.test:
             return self._test_price(one, goods)
         link = moved.get(one.msisdn) or self._catalog.operators.of(one.msisdn)
+        # A number may have moved to a link that is in the settings no more.
         if link is None or link not in self._catalog.links or self._catalog.links[link].test:
             raise Refused("operator_unknown", "this number is of no operator that we are connected to")
         price = goods.prices.get(link)

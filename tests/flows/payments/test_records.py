@@ -3,6 +3,7 @@
 import pytest
 
 from smsgw.domain.records import Line, Verdict
+from smsgw.flows.amend import Refused
 from smsgw.flows.payments import records
 from smsgw.flows.payments.records import BadFileError
 from smsgw.kit.clock import rfc3339
@@ -179,4 +180,5 @@ async def test_a_billed_answer_agrees(engine: Engine) -> None:
 
 async def test_a_record_of_no_payment(sqlite: Engine) -> None:
     async with bank(sqlite) as one:
-        assert await one.payments.record("pay_none", charged=True, told={}) is None
+        with pytest.raises(Refused):
+            await one.payments.record("pay_none", charged=True, told={})

@@ -208,13 +208,13 @@ async def test_what_waits_is_taken_up_at_the_next_start(engine: Engine) -> None:
         assert await one.status(payment) == "succeeded"
 
 
-async def test_what_another_node_has_left_is_taken_over_once(engine: Engine) -> None:
+async def test_what_another_node_has_left_is_taken_over_once(postgres: Engine) -> None:
     api = Api()
-    async with bank(engine, api) as one:
+    async with bank(postgres, api) as one:
         payment = await one.confirmed()
         clock = one.clock
         clock.advance(1_000)
-    async with bank(engine, api, clock=clock, node="right") as one:
+    async with bank(postgres, api, clock=clock, node="right") as one:
         await one.work()
         assert api.calls == [], "not ours yet"
         async with one.database.write() as transaction:
@@ -222,7 +222,7 @@ async def test_what_another_node_has_left_is_taken_over_once(engine: Engine) -> 
         assert await one.payments.inherit() == 1
         await one.work()
         assert await one.status(payment) == "succeeded"
-    async with bank(engine, api, clock=clock) as one:  # the first one again
+    async with bank(postgres, api, clock=clock) as one:  # the first one again
         one.teller.look_again()
         await one.work()
     assert api.count("charge") == 1
