@@ -7,38 +7,42 @@ that cannot be trusted any more) ends it: the service manager starts it again, f
 import asyncio
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from smsgw.domain import catalog, goods, reply_addresses
-from smsgw.domain.operators import Operators
-from smsgw.domain.routing import Routes
+from smsgw.domain import sandbox
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
+from smsgw.flows import catalog
 from smsgw.flows.leftovers import Leftovers
 from smsgw.flows.operations import Operations
 from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.payments.authorizing import Authorizer
 from smsgw.flows.payments.cashier import Cashier
 from smsgw.flows.payments.desk import Payments
+from smsgw.flows.payments.direct import Direct
 from smsgw.flows.payments.watch import Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.upkeep import Upkeep
 from smsgw.flows.webhooks import Hooked, Webhooks
+from smsgw.hooks.charging import HttpCharger
 from smsgw.hooks.poster import HttpPoster
 from smsgw.kit import tls, vault
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.ids import IdMaker
 from smsgw.kit.logs import get_logger
-from smsgw.kit.passwords import read_passwords
+from smsgw.kit.passwords import Passwords, read_credentials, read_passwords
 from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
 from smsgw.kit.tasks import Incident, Supervisor
 from smsgw.links.link import Link
 from smsgw.links.traces import Traces
 from smsgw.settings import Configuration
+from smsgw.simulator.sandbox import Sandbox
 from smsgw.store import database as seam, migrate
 from smsgw.store.opening import MIGRATIONS, only_daemon, open_database
 from smsgw.web.server import Desks, Look, Server, create
@@ -49,6 +53,7 @@ _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 _INTERNAL: Final = 70  # EX_SOFTWARE
 _PAYMENTS_S: Final = 1.0  # between two looks at what is due
 _POSTING_S: Final = 2.0  # at the stop, for webhooks that are being posted
+_CHARGING_S: Final = 5.0  # at the stop, for calls to operators' charging APIs
 
 
 class App:
@@ -75,6 +80,7 @@ class App:
     ) -> None:
         self.links: dict[str, Link] = {}
         self.verify_port = 0
+        self.payments: Payments | None = None
         self._configuration = configuration
         self._systemd = systemd or Systemd()
         self._clock = clock or SystemClock()
@@ -103,18 +109,18 @@ class App:
             raise
 
     async def _build(self, stack: AsyncExitStack) -> None:
-        configuration = self._configuration
-        passwords = read_passwords(configuration, self._systemd)
-        contexts = tls.read_contexts(configuration)
+        passwords = read_passwords(self._configuration, self._systemd)
+        contexts = tls.read_contexts(self._configuration)
+        configuration = await self._with_sandbox(stack, passwords, contexts)
         database = await open_database(configuration, on_broken=self._on_broken)
         stack.push_async_callback(database.close)
         await migrate.check(database, MIGRATIONS)
         keep_name = await stack.enter_async_context(only_daemon(configuration))
         ports = await self._ports(database)
-        sold = _catalog(configuration)
+        sold = catalog.build(configuration)
         supervisor = Supervisor("app", self._on_incident)
-        webhooks = await self._webhooks(ports, stack)
-        payments = Payments(ports, sold, self._send, webhooks.wake)
+        webhooks, poster = await self._webhooks(ports, stack)
+        self.payments = payments = Payments(ports, sold, self._send, webhooks.wake)
         stack.push_async_callback(payments.close)
         receiver = Receiver(ports, sold, self._send, webhooks.wake, payments)
         await receiver.recover()
@@ -133,6 +139,10 @@ class App:
         )
         payments.follow(cashier.hear)
         stack.push_async_callback(self._close_outboxes)
+        direct = self._direct(stack, ports, sold, payments)
+        authorizer = Authorizer(ports, sold, payments, poster, webhooks.secrets_of)
+        payments.follow(authorizer.hear)
+        stack.push_async_callback(authorizer.close)
         verifier = Verifier(ports, sold, configuration.main.guessing, webhooks.wake)
         stack.push_async_callback(verifier.close)
         main = configuration.main
@@ -163,15 +173,46 @@ class App:
         supervisor.start("webhooks", webhooks.run)
         for link in self.links.values():
             link.start(supervisor)
-        supervisor.start("sweep", lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name))
-        supervisor.start("cashier", cashier.run)
-        supervisor.start("payments", lambda: self._keep_payments(payments, cashier))
-        supervisor.start("upkeep", lambda: upkeep.run(self._look_again))
-        supervisor.start("operations", Operations(ports, sold, self.links).run)
-        supervisor.start("traces", Traces(configuration.state_dir, self.links, self._clock).run)
-        supervisor.start("watchdog", self._watch)
+        tasks: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "sweep": lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name),
+            "cashier": cashier.run,
+            **direct.tasks,
+            "payments": lambda: self._keep_payments(payments, cashier, direct),
+            "upkeep": lambda: upkeep.run(self._look_again),
+            "operations": Operations(ports, sold, self.links).run,
+            "traces": Traces(configuration.state_dir, self.links, self._clock).run,
+            "watchdog": self._watch,
+        }
+        for name, run in tasks.items():
+            supervisor.start(name, run)
 
-    async def _webhooks(self, ports: Ports, stack: AsyncExitStack) -> Webhooks:
+    async def _with_sandbox(
+        self, stack: AsyncExitStack, passwords: dict[str, Passwords], contexts: dict[str, ssl.SSLContext | None]
+    ) -> Configuration:
+        """Start the simulated operator if it is enabled; return the settings with its link."""
+        if self._configuration.main.sandbox.enabled:
+            operator = Sandbox(self._clock, self._random_bytes)
+            port = await operator.start()
+            stack.push_async_callback(operator.stop)
+            self._configuration = sandbox.with_link(self._configuration, port)
+            passwords[sandbox.NAME] = Passwords(bind=operator.password)
+            contexts[sandbox.NAME] = None
+        return self._configuration
+
+    def _direct(self, stack: AsyncExitStack, ports: Ports, sold: Catalog, payments: Payments) -> Direct:
+        credentials = read_credentials(self._configuration, self._systemd)
+        charger = HttpCharger(sold.links, credentials, self._clock)
+        charger.open()
+        stack.push_async_callback(charger.close)
+        direct = Direct(ports, sold, payments, charger)
+        payments.follow(direct.hear)
+        stack.push_async_callback(self._close_direct, direct)
+        return direct
+
+    async def _close_direct(self, direct: Direct) -> None:
+        await direct.close(0.0 if self._broken else _CHARGING_S)
+
+    async def _webhooks(self, ports: Ports, stack: AsyncExitStack) -> tuple[Webhooks, HttpPoster]:
         settings = self._configuration.main.webhooks
         poster = HttpPoster(timeout_s=settings.timeout_s, private_networks=settings.private_networks)
         poster.open()
@@ -179,7 +220,7 @@ class App:
         addresses: dict[str, Hooked] = {**self._configuration.services, **self._configuration.merchants}
         webhooks = Webhooks(ports, settings, addresses, poster)
         await webhooks.begin()
-        return webhooks
+        return webhooks, poster
 
     async def _close_webhooks(self, webhooks: Webhooks) -> None:
         await webhooks.close(0.0 if self._broken else _POSTING_S)
@@ -236,13 +277,14 @@ class App:
                 log.warning("sweep.put_off", error=str(error))
             await asyncio.sleep(self._configuration.main.node_lease_s / 3)
 
-    async def _keep_payments(self, payments: Payments, cashier: Cashier) -> None:
+    async def _keep_payments(self, payments: Payments, cashier: Cashier, direct: Direct) -> None:
         """Do what payments must have done by themselves, every second; now and then look what other nodes have left."""
         while True:
             try:
                 await payments.sweep()
                 if await payments.inherit():
                     cashier.look_again()
+                    direct.look_again()
             except SmsgwError as error:
                 if not error.retry:
                     raise
@@ -326,17 +368,3 @@ class App:
         log.info("app.stopped", took_ms=self._clock.monotonic_ms() - began_ms)
         if self._late is not None:
             raise self._late
-
-
-def _catalog(configuration: Configuration) -> Catalog:
-    merchants = goods.build(configuration.merchants, configuration.links)
-    return Catalog(
-        links=configuration.links,
-        services=catalog.build(configuration.services),
-        routes=Routes(configuration.services, configuration.links),
-        answers=configuration.main.answers,
-        merchants=merchants,
-        reply_addresses=reply_addresses.index(merchants),
-        operators=Operators(configuration.links),
-        payments=configuration.main.payments,
-    )

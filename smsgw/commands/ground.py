@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from smsgw import settings
-from smsgw.domain import catalog
-from smsgw.domain.routing import Routes
+from smsgw.domain import catalog as checks, sandbox
 from smsgw.errors import SettingsError, SmsgwError
+from smsgw.flows import catalog
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit import logs
 from smsgw.kit.clock import SystemClock
@@ -34,6 +34,7 @@ DEFAULT_FILE: Final = Path("/etc/smsgw/smsgw.toml")
 HELP: Final[dict[str, list[str]]] = {"help_option_names": ["-h", "--help"]}
 _TRY_AGAIN = 75  # EX_TEMPFAIL
 _FAILED = 70  # EX_SOFTWARE
+_NO_PORT = 1  # of the simulated operator: commands send nothing
 _NOT_POSSIBLE = 1  # what was asked for: there is no such thing, or it does not allow it
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -58,7 +59,7 @@ class Visit(Struct, frozen=True, kw_only=True):
 def load(file: Path, more: Callable[[Configuration], list[str]] = lambda _: []) -> Configuration:
     """Read the settings, or end; ``more`` finds what is wrong beyond them."""
     try:
-        return settings.load(file, environment=os.environ, check=lambda found: catalog.problems(found) + more(found))
+        return settings.load(file, environment=os.environ, check=lambda found: checks.problems(found) + more(found))
     except SettingsError as error:
         fail(error)
 
@@ -129,12 +130,7 @@ async def visiting(configuration: Configuration) -> AsyncIterator[Visit]:
                 random=random.random,
                 vault=vault,
             ),
-            catalog=Catalog(
-                links=configuration.links,
-                services=catalog.build(configuration.services),
-                routes=Routes(configuration.services, configuration.links),
-                answers=configuration.main.answers,
-            ),
+            catalog=catalog.build(sandbox.with_link(configuration, _NO_PORT)),
             key_file=key_file,
             actor=actor(),
         )

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain import codes, costs, goods_checks, replies, statuses, strength
+from smsgw.domain import codes, costs, goods_checks, replies, sandbox, statuses, strength
 from smsgw.domain.addresses import is_network
 from smsgw.domain.keywords import MARKS, first_word, fold
 from smsgw.domain.manner import Manner, of_service
@@ -128,6 +128,7 @@ def problems(configuration: Configuration) -> list[str]:
     for name, keyword, owner in conflicts(configuration.services, configuration.links):
         found.append(f'{folder / f"{name}.toml"}: keywords: "{keyword}" already belongs to service "{owner}"')
     found += _answer_problems(configuration)
+    found += sandbox.problems(configuration)
     for name, link in configuration.links.items():
         file = configuration.file.parent / "links" / f"{name}.toml"
         found += [f"{file}: {problem}" for problem in _zone_problems(link.time_zone)]

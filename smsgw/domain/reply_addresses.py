@@ -7,11 +7,21 @@ from smsgw.domain.goods import Merchant
 from smsgw.settings.merchant import Language
 
 
-def index(merchants: Mapping[str, Merchant]) -> dict[tuple[str, str], tuple[Language, ...]]:
-    """Return {(link, short code): languages} of all addresses that a question may be answered at."""
+def index(
+    merchants: Mapping[str, Merchant], simulated: str | None = None
+) -> dict[tuple[str, str], tuple[Language, ...]]:
+    """Return {(link, short code): languages} of all addresses that a question may be answered at.
+
+    Args:
+        merchants: whose questions.
+        simulated: the link at which whatever has no price there is tested (domain/sandbox.py).
+    """
     found: dict[tuple[str, str], set[Language]] = {}
     for merchant in merchants.values():
         languages = goods.languages(merchant.settings)
+        if simulated is not None:
+            for address in merchant.settings.reply_addresses:
+                found.setdefault((simulated, address), set()).update(languages)
         for product in merchant.goods.values():
             for link, price in product.prices.items():
                 own = [price.terms.short_code] if price.terms.way == "mo" else merchant.settings.reply_addresses

@@ -45,6 +45,11 @@ class Hooked(Protocol):
         """Where it is told what happens; "": nowhere."""
 
 
+def _signed(one: Hooked) -> bool:
+    """Whether something is sent to it that must be signed: events, or questions before a charge."""
+    return bool(one.webhook_url or getattr(one, "authorize_url", ""))  # services are not asked
+
+
 class _Claim(Struct, frozen=True, kw_only=True):
     """An event that this node posts."""
 
@@ -78,6 +83,7 @@ class Webhooks:
         self._ports = ports
         self._settings = settings
         self._urls = {name: one.webhook_url for name, one in services.items() if one.webhook_url}
+        self._signed = {name for name, one in services.items() if _signed(one)}
         self._poster = poster
         self._secrets = Secrets(ports)
         self._bygones = Bygones(ports, settings.keep_days)
@@ -98,9 +104,13 @@ class Webhooks:
                 self._due[name] = None
         self._woken.set()
 
+    def secrets_of(self, name: str) -> list[bytes]:
+        """Return what is signed with for a service or merchant, the newest secret first."""
+        return self._secrets.of(name)
+
     async def begin(self) -> None:
         """At the start: make the secrets that are missing, and take up what this node was posting when it ended."""
-        await self._secrets.make(self._urls)
+        await self._secrets.make(self._signed)
         await self._release()
         urls = self._urls
 

@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from smsgw.domain.addresses import parse
-from smsgw.flows.ports import Letter, Posted
+from smsgw.flows.ports import Heard, Letter, Posted
 from smsgw.hooks.resolver import ForbiddenError, LookUp, Resolver
 from smsgw.hooks.signature import headers
 
@@ -27,7 +27,7 @@ _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "smsgw", "A
 
 
 class HttpPoster:
-    """A ``flows.ports.Poster``.
+    """A ``flows.ports.Poster``, and a ``flows.ports.Consultant``.
 
     Args:
         timeout_s: of one try, from the look-up of the name to the answer.
@@ -87,6 +87,22 @@ class HttpPoster:
         retry_after = response.headers.get("Retry-After") if status in _ASK_FOR_TIME else None
         return Posted(http_status=status, error=_complaint(status), retry_after=retry_after)
 
+    async def consult(self, letter: Letter, timeout_s: float) -> Heard:
+        """Ask once, and read a short answer."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._send(letter)
+                try:
+                    body = await _short(response)
+                finally:
+                    if not response.content.at_eof():
+                        response.close()
+        except TimeoutError:
+            return Heard(http_status=None, error="no answer in time")
+        except (ForbiddenError, aiohttp.ClientError, OSError, ValueError) as error:
+            return Heard(http_status=None, error=_words(error))
+        return Heard(http_status=response.status, body=body, error=_complaint(response.status))
+
     async def _send(self, letter: Letter) -> aiohttp.ClientResponse:
         assert self._session is not None
         url = URL(letter.url)
@@ -115,6 +131,14 @@ async def _finish(response: aiohttp.ClientResponse) -> None:
     finally:
         if not response.content.at_eof():
             response.close()
+
+
+async def _short(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body; one that is too long is none."""
+    body = b""
+    while len(body) <= _MOST_BYTES and (piece := await response.content.read(_MOST_BYTES + 1)):
+        body += piece
+    return body if len(body) <= _MOST_BYTES else b""
 
 
 def _complaint(status: int) -> str | None:

@@ -125,6 +125,7 @@ class Paid(Struct, frozen=True, kw_only=True):
     currency: str
     amount_minor: int
     confirmed_ms: int
+    test: int
 
 
 class Unknowns(Struct, frozen=True, kw_only=True):
@@ -251,6 +252,30 @@ async def listed(
     return _made(PaymentRow, rows)
 
 
+class Search(Struct, frozen=True, kw_only=True):
+    """Which payments somebody looks for; what is empty is not asked for."""
+
+    merchant: str = ""
+    status: str = ""
+    msisdn: str = ""
+    odd: bool = False  # only those with a discrepancy
+    first: str = ""  # the least id
+
+
+async def search(reader: Reader, wanted: Search, count: int) -> list[PaymentRow]:
+    """Return the latest payments that have all that is asked for. Slow by number alone: all of them are looked at."""
+    rows = await reader.fetch(
+        "payments.searched",
+        first=wanted.first,
+        merchant=wanted.merchant,
+        status=wanted.status,
+        msisdn=wanted.msisdn,
+        odd=int(wanted.odd),
+        count=count,
+    )
+    return _made(PaymentRow, rows)
+
+
 async def unknown(reader: Reader, count: int) -> list[PaymentRow]:
     """Return the payments of which nobody knows whether they were charged, the oldest first."""
     return _made(PaymentRow, await reader.fetch("payments.unknown", count=count))
@@ -333,6 +358,14 @@ async def orphans(reader: Reader, node: str, count: int) -> list[ChargeRow]:
     return _made(ChargeRow, await reader.fetch("charges.orphans", node=node, count=count))
 
 
+async def asked(reader: Reader, node: str, after: str, count: int) -> list[ChargeRow]:
+    """Return direct attempts with ids above one whose operator has not said what came of them.
+
+    Those of ``node``, and of nodes that are gone.
+    """
+    return _made(ChargeRow, await reader.fetch("charges.asked", node=node, after=after, count=count))
+
+
 # Refunds
 
 
@@ -353,9 +386,9 @@ async def refunds_of(reader: Reader, payment: str) -> list[RefundRow]:
     return _made(RefundRow, await reader.fetch("refunds.of_payment", payment=payment))
 
 
-async def pending_refunds(reader: Reader, count: int) -> list[RefundRow]:
-    """Return refunds that the operator is to be told of, the oldest first."""
-    return _made(RefundRow, await reader.fetch("refunds.pending", count=count))
+async def pending_refunds(reader: Reader, after: str, count: int) -> list[RefundRow]:
+    """Return refunds with ids above one that the operator is to be told of, the oldest first."""
+    return _made(RefundRow, await reader.fetch("refunds.pending", after=after, count=count))
 
 
 # Phones

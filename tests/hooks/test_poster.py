@@ -298,3 +298,60 @@ async def test_a_certificate_must_be_trusted_and_of_that_name(certificate: tuple
             posted = await way.post(one.letter(host="moon.example", scheme="https"))
             assert posted.error == "TLS: the certificate is not trusted"
         assert len(one.requests) == 1
+
+
+# Questions whose answer counts
+
+
+async def says(_: web.Request) -> web.Response:
+    return web.Response(text='{"allow":true}')
+
+
+async def at_length(_: web.Request) -> web.Response:
+    return web.Response(text="x" * 100_000)
+
+
+async def never(_: web.Request) -> web.Response:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
+async def slowly(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(1_000):
+        await response.write(b" ")
+        await asyncio.sleep(0.05)
+    return response
+
+
+async def test_a_question_is_signed_and_its_answer_read() -> None:
+    async with server(says) as one, poster() as way:
+        letter = structs.replace(one.letter(), timestamp_s=int(time.time()), secrets=[b"new" * 11])
+        heard = await way.consult(letter, 2.0)
+        assert (heard.http_status, heard.body, heard.error) == (200, b'{"allow":true}', None)
+        [(headers, body)] = one.requests
+        assert Webhook(told(letter.secrets[0])).verify(body, headers) == json.loads(letter.body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "http_status", "error"),
+    [
+        (at_length, 200, None),
+        (never, None, "no answer in time"),
+        (slowly, None, "no answer in time"),
+        (status(500), 500, "HTTP status 500"),
+        (status(302), 302, "a redirect, which is not followed"),
+    ],
+)
+async def test_what_is_no_answer(answer: Answer, http_status: int | None, error: str | None) -> None:
+    async with server(answer) as one, poster() as way:
+        heard = await way.consult(one.letter(), 0.3)
+        assert (heard.http_status, heard.error) == (http_status, error)
+        assert len(heard.body) <= 100
+
+
+async def test_nobody_inside_is_asked() -> None:
+    async with server(says) as one, poster(private_networks=False) as way:
+        assert (await way.consult(one.letter(), 2.0)).error == FORBIDDEN
+        assert one.requests == []

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from smsgw.domain import wording
+from smsgw.domain import sandbox, wording
 from smsgw.domain.answers import REMEMBERED_MS, Asked, Deed, Ruling, judge
 from smsgw.domain.consent import Answer, Kind
 from smsgw.domain.payments import OPEN, Fact, Status
@@ -89,7 +89,7 @@ class Ear:
         book.know(await store.open_of_phones(transaction, stopped))
         await book.load_charges(transaction, [row.id for row in book.rows])
         paid = await store.paid(transaction, phones, self._cashbox.month_began_ms(now_ms))
-        names = {_tally(one.msisdn) for one in replies}
+        names = {self._tally(one) for one in replies}
         told = {
             name: asked for name, (asked, _) in (await store.tallies(transaction, names, now_ms // HOUR_MS)).items()
         }
@@ -124,15 +124,15 @@ class Ear:
             self._stop(book, one, row, evidence)
             return Say.STOPPED
         if deed is Deed.START:
-            book.unblock(one.msisdn, "")
-            if row is not None:
-                book.unblock(one.msisdn, row.merchant)
+            test = self._is_test(one)
+            for name in {"", row.merchant if row is not None else ""}:
+                book.unblock(one.msisdn, sandbox.apart(name, test=test))
             return Say.STARTED
         if row is None:
             return Say.HELP_NOTHING if deed is Deed.HELP else Say.NOTHING
         if deed is Deed.CONFIRM:
-            book.count(asked_name(row.msisdn), answered=1)
-            book.count(range_name(row.msisdn), answered=1)
+            book.count(asked_name(row.msisdn, test=bool(row.test)), answered=1)
+            book.count(range_name(row.msisdn, test=bool(row.test)), answered=1)
             self._cashbox.confirm(book, row.id, paid, evidence | self._question(book, row))
             return None
         if deed is Deed.DECLINE:
@@ -155,11 +155,20 @@ class Ear:
         Whatever that merchant has asked it is declined, at this and at other reply addresses.
         """
         merchant = row.merchant if row is not None else ""
-        book.block(one.msisdn, merchant, one.mo)
+        test = self._is_test(one)
+        book.block(one.msisdn, sandbox.apart(merchant, test=test), one.mo)
         for other in book.rows:
-            theirs = other.msisdn == one.msisdn and merchant in {"", other.merchant}
+            theirs = other.msisdn == one.msisdn and merchant in {"", other.merchant} and bool(other.test) == test
             if theirs and Status(other.status) in OPEN:
                 book.move(other.id, Fact.DECLINED, evidence)
+
+    def _is_test(self, one: Reply) -> bool:
+        """Whether a reply comes from a simulated phone."""
+        link = self._catalog.links.get(one.to.link)
+        return link is not None and link.test
+
+    def _tally(self, one: Reply) -> str:
+        return sandbox.apart(f"free {one.msisdn}", test=self._is_test(one))
 
     def _evidence(self, one: Reply, deed: Deed) -> dict[str, object]:
         return {"mo": one.mo, "answer": one.text[:_LONGEST_KEPT], "received_ms": one.received_ms, "deed": deed.value}
@@ -170,7 +179,7 @@ class Ear:
 
     def _say(self, book: Book, one: Reply, row: PaymentRow | None, say: Say, told: dict[str, int]) -> list[Outgoing]:
         """Answer for nothing, a few times an hour; machines that answer answers are not talked to for ever."""
-        name = _tally(one.msisdn)
+        name = self._tally(one)
         if told.get(name, 0) >= self._catalog.payments.answers_per_number:
             return []
         told[name] = told.get(name, 0) + 1
@@ -212,15 +221,11 @@ def _asked(row: PaymentRow, grace_ms: int) -> Asked:
     )
 
 
-def _tally(msisdn: str) -> str:
-    return f"free {msisdn}"
-
-
-def asked_name(msisdn: str) -> str:
+def asked_name(msisdn: str, *, test: bool) -> str:
     """Return under which name the questions to a phone are counted."""
-    return f"phone {msisdn}"
+    return sandbox.apart(f"phone {msisdn}", test=test)
 
 
-def range_name(msisdn: str) -> str:
+def range_name(msisdn: str, *, test: bool) -> str:
     """Return under which name the questions to numbers alike but for three digits are counted."""
-    return f"range {msisdn[:-3]}"
+    return sandbox.apart(f"range {msisdn[:-3]}", test=test)

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
+from smsgw.domain import sandbox
 from smsgw.domain.goods import Goods, Merchant, Price, Terms, language_for
 from smsgw.domain.payments import OPEN, Status
 from smsgw.errors import IdempotencyMismatch, SmsgwError
@@ -124,7 +125,7 @@ class Asker:
             found = await store.by_references(transaction, merchant, names, test=test)
             references |= {(merchant, test, name): payment for name, payment in found.items()}
         asked = [one.idempotency for one in wanted if one.idempotency]
-        names = {name for phone in phones for name in (asked_name(phone), range_name(phone))}
+        names = {name for one in wanted for name in _tallies(one)}
         return _Facts(
             ported=moved,
             blocked=await store.blocked(transaction, phones),
@@ -183,8 +184,8 @@ class Asker:
         words = book.texts(row)
         assert words is not None
         book.send(words.question())
-        book.count(asked_name(one.msisdn), asked=1)
-        book.count(range_name(one.msisdn), asked=1)
+        for name in _tallies(one):
+            book.count(name, asked=1)
         facts.by_key.setdefault(row.address_key, []).append(row.id)
         facts.references[one.merchant, one.test, one.merchant_reference] = row.id
         made = view(row)
@@ -300,7 +301,8 @@ class Asker:
     def _test_price(self, one: NewPayment, goods: Goods) -> tuple[str, Price]:
         """Return what a test costs: the price of the phone's operator if it has one, charged by a simulated one."""
         simulated = sorted(name for name, link in self._catalog.links.items() if link.test)
-        if not simulated:
+        otherwise = sandbox.for_tests(self._catalog.links)
+        if otherwise is None:
             raise Refused("operator_unknown", "there is no simulated operator; carrier staff can enable [sandbox]")
         for link in simulated:
             if link in goods.prices:
@@ -309,19 +311,18 @@ class Asker:
         price = goods.prices.get(real) or goods.prices[min(goods.prices)] if goods.prices else None
         if price is None:
             raise Refused("operator_not_supported", "this product has no price at any operator")
-        return simulated[0], structs.replace(price, terms=_simulated(price.terms, self._merchant(one)))
+        return otherwise, structs.replace(price, terms=_simulated(price.terms, self._merchant(one)))
 
     def _see_whether_allowed(self, book: Book, one: NewPayment, facts: _Facts, link: str) -> None:
         limits, phone = self._catalog.payments, one.msisdn
-        if phone.startswith(self._blocked) or not facts.blocked.isdisjoint({(phone, one.merchant), (phone, "")}):
+        if phone.startswith(self._blocked) or not facts.blocked.isdisjoint(
+            {(phone, sandbox.apart(name, test=one.test)) for name in (one.merchant, "")}
+        ):
             raise Refused("number_blocked", "this phone wants no questions; START from it brings them back")
         if phone.startswith(self._allowed) and self._allowed:
             return
         rest_ms = HOUR_MS - book.now_ms % HOUR_MS
-        for name, most in (
-            (asked_name(phone), limits.prompts_per_number),
-            (range_name(phone), limits.prompts_per_range),
-        ):
+        for name, most in zip(_tallies(one), (limits.prompts_per_number, limits.prompts_per_range), strict=True):
             asked, answered = facts.tallies.get(name, (0, 0))
             extra = book.counted(name)
             if most and asked - answered + extra >= most:
@@ -371,6 +372,11 @@ class Asker:
         raise Refused("confirmation_open", f"{named} waits for this phone's answer; try again when it has ended")
 
 
+def _tallies(one: NewPayment) -> tuple[str, str]:
+    """Return under which names a question is counted: those of its phone, and of the numbers around it."""
+    return asked_name(one.msisdn, test=one.test), range_name(one.msisdn, test=one.test)
+
+
 def _simulated(terms: Terms, merchant: Merchant) -> Terms:
     """Return the terms of the built-in simulated operator: a billed message, proven by its receipt."""
     return Terms(
@@ -378,7 +384,7 @@ def _simulated(terms: Terms, merchant: Merchant) -> Terms:
         way="mt",
         proof="receipt",
         short_code=terms.short_code if terms.way == "mt" else merchant.settings.reply_addresses[0],
-        service_type="TEST",
+        service_type=sandbox.SERVICE_TYPE,
         validity_ms=60_000,
         receipt_grace_ms=60_000,
         user_message_reference=True,

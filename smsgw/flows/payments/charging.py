@@ -81,9 +81,14 @@ class Cashbox:
         limits = [*own, *self._catalog.payments.caps]
         if not limits:
             return None
-        counted = {one.id: _spent(one) for one in paid if one.id != row.id}
+        counted = {one.id: _spent(one) for one in paid if one.id != row.id and one.test == row.test}
         for other in book.rows:  # those of this transaction are not in the store yet
-            if other.msisdn == row.msisdn and other.id != row.id and other.confirmed_ms is not None:
+            if (
+                other.msisdn == row.msisdn
+                and other.test == row.test
+                and other.id != row.id
+                and other.confirmed_ms is not None
+            ):
                 if other.status in {Status.CHARGING, Status.UNKNOWN, Status.SUCCEEDED}:
                     counted[other.id] = _spent(other)
                 else:
@@ -234,15 +239,23 @@ class Cashbox:
         book.note(payment, Fact.REPORTED, {"said": said.said.value, **told})
         return book.row(payment)
 
-    def discrepancy(self, book: Book, payment: str, told: Mapping[str, Any]) -> PaymentRow:
-        """Note that the operator has taken money that the payment does not show; the merchant's policy decides."""
+    def discrepancy(self, book: Book, payment: str, told: Mapping[str, Any], *, others: bool = False) -> PaymentRow:
+        """Note that the operator has taken money that the payment does not show; the merchant's policy decides.
+
+        Args:
+            book: has the payment locked.
+            payment: whose.
+            told: the evidence.
+            others: it is more or other money than the payment's own; nothing goes back by itself then, for a refund
+                would be the payment's.
+        """
         row = book.row(payment)
         merchant = book.merchant(row)
         policy = merchant.settings.late_proof if merchant else "refund"
         book.note(payment, Fact.DISCREPANCY, {"policy": policy, **told})
         book.change(payment, discrepancy=policy)
         row = book.tell(payment, "payment.discrepancy")
-        if policy == "refund" and book.terms(row).refunds and row.refunded_minor == 0:
+        if policy == "refund" and not others and book.terms(row).refunds and row.refunded_minor == 0:
             return self.refund(book, payment, row.amount_minor, "late_charge", "smsgw")
         return row
 

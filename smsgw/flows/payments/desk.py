@@ -244,24 +244,51 @@ class Payments:
         self.cashbox.settle_message(book, payment)
         return row
 
-    async def record(self, payment: str, *, charged: bool, told: Mapping[str, Any]) -> PaymentRow:
+    async def record(self, payment: str, *, charged: bool, told: Mapping[str, Any], again: bool = False) -> PaymentRow:
         """Take a line of the operator's own records; it resolves what is unknown, and shows what does not agree.
+
+        Args:
+            payment: whose.
+            charged: whether money was taken.
+            told: the line; one that has been taken before changes nothing.
+            again: it is other money than that of the payment's own attempt.
 
         Raises:
             Refused: there is no such payment.
         """
+        ports = self._ports
+        key = _line_key(charged=charged, told=told)
 
-        def change(book: Book, row: PaymentRow) -> PaymentRow:
-            book.note(payment, Fact.RECORDED, {"charged": charged, **told})
-            if row.status in {Status.UNKNOWN, Status.CHARGING} and book.open_charge(payment) is not None:
-                charge = book.open_charge(payment)
-                if charge is not None and charge.status != Stand.QUEUED:
-                    return self._found_out(book, payment, charged=charged, told={"by": "record", **told})
-            if charged and row.status in _UNPAID and row.discrepancy is None:
-                return self.cashbox.discrepancy(book, payment, {"by": "record", **told})
-            return row
+        async def body(transaction: Transaction) -> tuple[PaymentRow, Effects | None]:
+            book = Book(ports, self._catalog, ports.clock.now_ms())
+            await book.load(transaction, [payment])
+            row = book.find(payment)
+            if row is None:
+                raise Refused("not_found", "there is no such payment")
+            known = [one for one in await store.facts(transaction, payment) if one.kind == Fact.RECORDED]
+            if any(_line_key_of(one) == key for one in known):
+                return row, None
+            row = self._recorded(book, row, charged=charged, told=told, again=again)
+            return row, await book.write(transaction)
 
-        return (await self._change(payment, STAFF, change, None, action="", actor="")).payment
+        row, effects = await ports.database.transact(body)
+        self.done(effects)
+        return row
+
+    def _recorded(
+        self, book: Book, row: PaymentRow, *, charged: bool, told: Mapping[str, Any], again: bool
+    ) -> PaymentRow:
+        book.note(row.id, Fact.RECORDED, {"charged": charged, **told})
+        charge = book.open_charge(row.id)
+        mine = charge is not None and charge.id == told.get("charge", charge.id) and charge.status != Stand.QUEUED
+        if charge is not None and mine:
+            name = charge.operator_id or told.get("operator_id")  # its name in the records may be another one
+            row = self._found_out(book, row.id, charged=charged, told={**told, "by": "record", "operator_id": name})
+            if not again:
+                return row
+        if charged and (again or row.status in _UNPAID) and row.discrepancy is None:
+            return self.cashbox.discrepancy(book, row.id, {"by": "record", **told}, others=again)
+        return row
 
     async def authorized(self, payment: str, answer: bool | None) -> None:  # noqa: FBT001 - what the merchant said
         """Go on with a payment about which its merchant was asked."""
@@ -279,13 +306,22 @@ class Payments:
 
         return (await self._change(payment, STAFF, change, None, action="", actor="")).payment
 
-    async def refund_ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> None:
-        """Take what an operator's HTTP API says of a refund."""
+    async def refund_ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> bool:
+        """Take what an operator's HTTP API says of a refund; False: it had ended before."""
+        ports = self._ports
 
-        def change(book: Book, _: PaymentRow) -> PaymentRow:
-            return self.cashbox.refund_ended(book, refund, done=done, told=told)
+        async def body(transaction: Transaction) -> Effects | None:
+            book = Book(ports, self._catalog, ports.clock.now_ms())
+            await book.load(transaction, [refund.payment])
+            standing = {one.id: one.status for one in await store.refunds_of(transaction, refund.payment)}
+            if standing.get(refund.id) != "pending":  # the same answer has come twice, or to another node
+                return None
+            self.cashbox.refund_ended(book, refund, done=done, told=told)
+            return await book.write(transaction)
 
-        await self._change(refund.payment, STAFF, change, None, action="", actor="")
+        effects = await ports.database.transact(body)
+        self.done(effects)
+        return effects is not None
 
     async def listed(
         self, merchant: str, *, test: bool, before: str = LAST, status: str = "", count: int
@@ -366,7 +402,7 @@ class Payments:
 
     def _alarm(self, rows: Iterable[PaymentRow]) -> None:
         for row in rows:
-            if row.status == Status.UNKNOWN and row.confirmed_ms is not None:
+            if row.status == Status.UNKNOWN and row.confirmed_ms is not None and not row.test:
                 age_s = (self._ports.clock.now_ms() - row.confirmed_ms) // 1000
                 log.error("charge.unknown", payment=row.id, merchant=row.merchant, link=row.link, age_s=age_s)
 
@@ -388,6 +424,19 @@ class Payments:
             log.warning("charges.taken_over", charges=count)
         self.done(effects)
         return count
+
+
+# What tells one line of an operator's records from another.
+_LINE: Final = ("operator_id", "charge", "amount_minor", "currency", "reference", "at")
+
+
+def _line_key(*, charged: bool, told: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (charged, *(told.get(name) for name in _LINE))
+
+
+def _line_key_of(fact: FactRow) -> tuple[Any, ...]:
+    told = msgspec.json.decode(fact.told)
+    return _line_key(charged=told["charged"], told=told)
 
 
 _UNPAID: Final = frozenset({Status.FAILED, Status.DECLINED, Status.EXPIRED, Status.CANCELED})

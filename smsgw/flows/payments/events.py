@@ -142,6 +142,19 @@ def view_refund(row: RefundRow) -> Refund:
     )
 
 
+class Question(Struct, frozen=True, kw_only=True):
+    """May money be taken? Asked at ``authorize_url``; not an event: it is not posted again, and has no place."""
+
+    type: Literal["payment.authorize"]
+    timestamp: str
+    data: Payment
+
+
+def question(row: PaymentRow, at_ms: int) -> bytes:
+    """Return the body of the question whether a payment may go on."""
+    return msgspec.json.encode(Question(type="payment.authorize", timestamp=rfc3339(at_ms), data=view(row)))
+
+
 def event(
     ports: Ports, merchant: Merchant | None, row: PaymentRow, kind: EventType, *, at_ms: int, refund: RefundRow | None
 ) -> Event:

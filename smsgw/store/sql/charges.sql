@@ -24,3 +24,15 @@ select id, payment, number, way, link, node, msisdn, short_code, mt, message_ref
     created_ms, intent_ms, settled_ms, tries
 from charges where status in ('queued', 'intent') and node > '' and node <> :node
     and not exists (select 1 from nodes where nodes.id = charges.node) order by node limit :count;
+
+-- name: asked
+-- Attempts of an operator's HTTP API of which it has not said what came of them: ours, and those of nodes that are gone.
+-- Payments with something to come are few among all that ever were: payments_due leads to them, and the order by an
+-- expression keeps planners from walking all charges instead.
+select charges.id, charges.payment, number, charges.way, charges.link, node, charges.msisdn, short_code, mt,
+    message_reference, charges.status, charges.reason, operator_id, charges.created_ms, intent_ms, charges.settled_ms, tries
+from payments join charges on charges.payment = payments.id
+where payments.due_ms > 0 and payments.way = 'direct' and payments.status in ('charging', 'charge_unknown')
+    and charges.status in ('accepted', 'unknown') and charges.id || '' > :after
+    and (node = :node or not exists (select 1 from nodes where nodes.id = charges.node))
+order by charges.id || '' limit :count;

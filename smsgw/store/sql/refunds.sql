@@ -14,6 +14,6 @@ select id, payment, amount_minor, status, reason, actor, created_ms, settled_ms
 from refunds where payment = :payment order by id;
 
 -- name: pending
--- Refunds that the operator is to be told of.
+-- Refunds that the operator is to be told of, from behind this one.
 select id, payment, amount_minor, status, reason, actor, created_ms, settled_ms
-from refunds where status = 'pending' order by id limit :count;
+from refunds where status = 'pending' and id > :after order by id limit :count;

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from smsgw.domain import goods, reply_addresses
+from smsgw.domain import goods, reply_addresses, sandbox
 from smsgw.domain.operators import Operators
 from smsgw.domain.payments import Fact, Status, fold
 from smsgw.flows.outgoing import Outgoing
@@ -201,7 +201,7 @@ async def market(
         one.catalog = structs.replace(
             one.catalog,
             merchants=ready,
-            reply_addresses=reply_addresses.index(ready),
+            reply_addresses=reply_addresses.index(ready, sandbox.for_tests(links)),
             operators=Operators(links),
             payments=limits or Limits(),
         )

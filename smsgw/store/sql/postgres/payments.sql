@@ -54,7 +54,7 @@ from payments where due_ms <= :now_ms order by due_ms limit :count for update sk
 
 -- name: paid
 -- What phones have confirmed and was not refused.
-select id, msisdn, merchant, product, currency, amount_minor, confirmed_ms from payments
+select id, msisdn, merchant, product, currency, amount_minor, confirmed_ms, test from payments
 where msisdn = any(:msisdns::text[]) and confirmed_ms >= :since_ms and status in ('charging', 'charge_unknown', 'succeeded');
 
 -- name: by_references

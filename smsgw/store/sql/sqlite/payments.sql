@@ -53,7 +53,7 @@ from payments where due_ms <= :now_ms order by due_ms limit :count;
 
 -- name: paid
 -- What phones have confirmed and was not refused.
-select id, msisdn, merchant, product, currency, amount_minor, confirmed_ms from payments
+select id, msisdn, merchant, product, currency, amount_minor, confirmed_ms, test from payments
 where msisdn in (select value from json_each(:msisdns)) and confirmed_ms >= :since_ms and status in ('charging', 'charge_unknown', 'succeeded');
 
 -- name: by_references

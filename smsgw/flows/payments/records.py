@@ -1,0 +1,123 @@
+"""Takes in the operator's own records: reads a file, finds each line's attempt, tells payments what it proves."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from smsgw.domain.charging import Stand
+from smsgw.domain.goods import Terms
+from smsgw.domain.records import COLUMNS, Attempt, Judged, Line, Verdict, judge, read
+from smsgw.errors import SmsgwError
+from smsgw.flows.payments.desk import Payments
+from smsgw.flows.ports import Ports
+from smsgw.kit.clock import rfc3339
+from smsgw.store import records as store
+from smsgw.store.records import AttemptRow
+
+MOST: Final = 1_000_000  # lines of one file: they are held in memory
+_AT_ONCE: Final = 500  # lines whose attempts are read at a time
+_DAY_MS: Final = 86_400_000
+_terms = msgspec.json.Decoder(Terms, strict=False)
+
+
+class BadFileError(SmsgwError):
+    """The file as a whole cannot be read; the message says why."""
+
+    exit_status = 1
+
+
+def lines_of(text: Iterable[str], bad: Callable[[int, str], None]) -> list[Line]:
+    """Return the lines of a file.
+
+    Args:
+        text: as it comes, with a line of column names first.
+        bad: told of each line that cannot be used: its number, what is wrong.
+
+    Raises:
+        BadFileError: there is no such line of names, or it is no CSV, or too long.
+    """
+    reader = csv.DictReader(text, strict=True)
+    found: list[Line] = []
+    try:
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BadFileError(f"the first line has no column {', '.join(missing)}; needed are {','.join(COLUMNS)}")
+        for row in reader:
+            if len(found) >= MOST:
+                raise BadFileError(f"more than {MOST:,} lines; cut the file")
+            number = reader.line_num
+            if None in row or None in row.values():
+                bad(number, "has more or fewer columns than the first line")
+                continue
+            try:
+                found.append(read(row, number))
+            except ValueError as error:
+                bad(number, str(error))
+    except csv.Error as error:
+        raise BadFileError(f"line {reader.line_num}: not CSV: {error}") from None
+    except UnicodeDecodeError:
+        raise BadFileError("not a text in UTF-8") from None
+    return found
+
+
+async def look(ports: Ports, link: str, lines: Sequence[Line]) -> list[Judged]:
+    """Return what each line of an operator's records means; nothing is changed."""
+    attempts: dict[str, AttemptRow] = {}
+    async with ports.database.read() as reader:
+        for at in range(0, len(lines), _AT_ONCE):
+            some = lines[at : at + _AT_ONCE]
+            first_ms, last_ms = min(one.at_ms for one in some), max(one.at_ms for one in some)
+            rows = await store.by_phones(
+                reader, link, {one.msisdn for one in some if one.msisdn}, first_ms - 2 * _DAY_MS, last_ms + _DAY_MS
+            )
+            rows += await store.by_ids(reader, link, {one.our_id for one in some if one.our_id})
+            ids = {one.operator_id for one in some if one.operator_id}
+            spellings = {spelled for name in ids for spelled in (name, name.upper(), name.lower())}
+            rows += await store.by_messages(reader, link, spellings)
+            attempts |= {row.id: row for row in rows}
+    return judge(lines, [_attempt(row) for _, row in sorted(attempts.items())])
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    terms = _terms.decode(row.terms)
+    late_ms = terms.validity_ms + terms.receipt_grace_ms if terms.way != "mo" else 0
+    return Attempt(
+        charge=row.id,
+        payment=row.payment,
+        operator_id=row.operator_id or "",
+        msisdn=row.msisdn,
+        short_code=row.short_code,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        reference=row.message_reference,
+        began_ms=row.began_ms,
+        until_ms=row.began_ms + late_ms,
+        stand=Stand(row.status),
+    )
+
+
+async def take(payments: Payments, one: Judged, actor: str) -> None:
+    """Let a payment know what a line proves; the same line again changes nothing."""
+    if one.attempt is None or one.verdict in {Verdict.AGREES, Verdict.UNKNOWN}:
+        return
+    line = one.line
+    told = {
+        "operator_id": line.operator_id,
+        "charge": one.attempt.charge,
+        "amount_minor": line.amount_minor,
+        "currency": line.currency,
+        "reference": line.reference,
+        "at": rfc3339(line.at_ms),
+        "finding": one.why,
+        "actor": actor,
+    }
+    await payments.record(one.attempt.payment, charged=line.charged, told=told, again=one.again or _is_other(one))
+
+
+def _is_other(one: Judged) -> bool:
+    """Whether money was taken that is not the money of the attempt."""
+    assert one.attempt is not None
+    line = one.line
+    return line.charged and (line.amount_minor, line.currency) != (one.attempt.amount_minor, one.attempt.currency)

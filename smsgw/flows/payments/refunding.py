@@ -1,0 +1,156 @@
+"""Has operators give money back: each refund is asked for under its own id until the operator says yes or no.
+
+An operator whose API gives money back on our word (``refunds = true``) knows a repeated request by that id, and gives
+nothing twice; so what nobody knows about is asked for again, with pauses that grow with the refund's age.
+"""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from smsgw.domain.goods import Terms
+from smsgw.errors import SmsgwError
+from smsgw.flows.payments.desk import Payments
+from smsgw.flows.payments.effects import Effects
+from smsgw.flows.payments.hands import Hands
+from smsgw.flows.payments.orders import order_of
+from smsgw.flows.ports import Back, Catalog, Charger, Ports, Refunded
+from smsgw.kit.logs import get_logger
+from smsgw.store import payments as store
+from smsgw.store.payments import RefundRow
+
+log = get_logger(__name__)
+
+PARALLEL: Final = 4  # calls at a time, to all operators together
+FIRST_MS: Final = 5_000  # the shortest pause
+LONGEST_MS: Final = 3_600_000
+_PAGE: Final = 1_000  # refunds that are looked after at a time; the others have their turn
+_LOOK_MS: Final = 5_000  # between two looks into the store: commands and other nodes ask for refunds too
+_AGAIN_S: Final = 0.5  # pause while the store cannot be read
+_ALL: Final = "refunds"
+_terms = msgspec.json.Decoder(Terms, strict=False)
+
+
+class Refunder:
+    """Looks after refunds that are pending.
+
+    Args:
+        ports: the world.
+        catalog: links and what is sold.
+        payments: records what comes of it.
+        charger: the way out.
+    """
+
+    def __init__(self, ports: Ports, catalog: Catalog, payments: Payments, charger: Charger) -> None:
+        self._ports = ports
+        self._catalog = catalog
+        self._payments = payments
+        self._charger = charger
+        self._open: dict[str, RefundRow] = {}
+        self._next: dict[str, int] = {}  # {refund: when it is asked for, monotonic}
+        self._working: set[str] = set()
+        self._mine: set[str] = set()  # asked for here: no other node is at it
+        self._after = ""
+        self._look_ms = 0
+        self._woken = asyncio.Event()
+        self.hands = Hands(PARALLEL, self._woken.set)
+
+    def hear(self, effects: Effects) -> None:
+        """Hear of new refunds."""
+        if effects.refunds:
+            self._mine.update(effects.refunds)
+            self._look_ms = 0
+            self._woken.set()
+
+    async def run(self) -> None:
+        """Ask for what is due, until it is cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                await self.turn()
+            except SmsgwError as error:
+                if not error.retry:
+                    raise
+                log.warning("refunds.put_off", error=str(error))
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            try:
+                async with asyncio.timeout(_LOOK_MS / 1000):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    async def turn(self) -> None:
+        """Look into the store if it is time, and begin what is due."""
+        now_ms = self._ports.clock.monotonic_ms()
+        if now_ms >= self._look_ms:
+            await self._look()
+            self._look_ms = now_ms + _LOOK_MS
+        for name, row in self._open.items():
+            due = self._next[name] <= now_ms and name not in self._working
+            if due and self.hands.free(_ALL):
+                self._next[name] = now_ms + min(max(FIRST_MS, self._age_ms(row) // 2), LONGEST_MS)
+                self._working.add(name)
+                self.hands.begin(_ALL, f"refund {name}", self._work(row))
+
+    async def _look(self) -> None:
+        async with self._ports.database.read() as reader:
+            rows = await store.pending_refunds(reader, self._after, _PAGE)
+        whole = len(rows) < _PAGE and not self._after
+        self._after = rows[-1].id if len(rows) == _PAGE else ""
+        now_ms = self._ports.clock.monotonic_ms()
+        self._open = {row.id: row for row in rows}
+        for row in rows:
+            wait_ms = 0 if row.id in self._mine else max(0, FIRST_MS - self._age_ms(row))
+            self._next.setdefault(row.id, now_ms + wait_ms)
+        if whole:
+            self._next = {name: self._next[name] for name in self._open}
+            self._mine &= self._open.keys()
+
+    def _age_ms(self, row: RefundRow) -> int:
+        return self._ports.clock.now_ms() - row.created_ms
+
+    async def _work(self, row: RefundRow) -> None:
+        try:
+            back = await self._back(row)
+            if back is not None:
+                await self._record(row, back, await self._call(back))
+        except SmsgwError as error:
+            if not error.retry:
+                raise
+            log.warning("refund.put_off", refund=row.id, error=str(error))  # and asked for again, under the same id
+        finally:
+            self._working.discard(row.id)
+
+    async def _back(self, row: RefundRow) -> Back | None:
+        async with self._ports.database.read() as reader:
+            payment = await store.get(reader, row.payment)
+            charges = await store.charges_of(reader, [row.payment])
+        if payment is None or not charges:
+            log.error("refund.without_charge", refund=row.id, payment=row.payment)
+            return None
+        order = order_of(self._catalog, payment, charges[-1], _terms.decode(payment.charge))
+        return Back(refund=row.id, order=order, amount_minor=row.amount_minor)
+
+    async def _call(self, back: Back) -> Refunded:
+        try:
+            return await self._charger.refund(back)
+        except Exception as error:  # whatever it is: it is asked for again
+            log.error("refund.failed_inside", refund=back.refund, payment=back.order.payment, exc_info=error)
+            return Refunded(outcome="unknown", error="a mistake of ours; the log has it")
+
+    async def _record(self, row: RefundRow, back: Back, came: Refunded) -> None:
+        bound = log.bind(refund=row.id, payment=row.payment, link=back.order.link, http_status=came.http_status)
+        if came.outcome == "unknown":
+            bound.warning("refund.unknown", error=came.error)
+            return
+        told = {"http_status": came.http_status, "error": came.error}
+        await self._payments.refund_ended(row, done=came.outcome == "done", told=told)
+        self._open.pop(row.id, None)
+        if came.outcome == "refused":
+            bound.error("refund.refused", error=came.error)
+
+    async def close(self, seconds: float) -> None:
+        """Let the calls under way come to their end, so long at most; the others are made again."""
+        await self.hands.close(seconds)

@@ -1,0 +1,60 @@
+"""How payments and attempts are found: by what staff look for, by what an operator has to be asked about."""
+
+from smsgw.flows.payments.desk import STAFF
+from smsgw.store import payments as store
+from smsgw.store.payments import Search
+from smsgw.store.queries import load
+from tests.flows.payments.bank import LOST, bank
+from tests.flows.payments.market import OTHER, PHONE
+from tests.servers.engines import Engine
+from tests.store.look import select
+from tests.store.test_queries import STORE
+
+
+async def test_what_is_empty_is_not_asked_for(engine: Engine) -> None:
+    async with bank(engine) as one:
+        first, second = (await one.ask()).id, (await one.ask(msisdn=OTHER)).id
+        await one.payments.cancel(second, STAFF, "me")
+        async with one.database.read() as reader:
+
+            async def found(**wanted: object) -> list[str]:
+                return [row.id for row in await store.search(reader, Search(**wanted), 10)]  # type: ignore[arg-type]  # a table's
+
+            assert await found() == [second, first]
+            assert await found(merchant="gold", msisdn=PHONE) == [first]
+            assert await found(status="canceled") == [second]
+            assert await found(merchant="silver") == []
+            assert await found(odd=True) == []
+            assert await found(first=second) == [second]
+
+
+async def test_attempts_to_be_asked_about_are_ours_or_of_nobody(engine: Engine) -> None:
+    async with bank(engine) as one:
+        one.api.on_charge = [LOST]
+        payment = await one.confirmed()
+        await one.work()
+        [attempt] = await one.attempts(payment)
+        async with one.database.read() as reader:
+            assert [row.id for row in await store.asked(reader, "left", "", 10)] == [attempt.id]
+            assert await store.asked(reader, "right", "", 10) == [], "another node, which lives"
+            assert await store.asked(reader, "left", attempt.id, 10) == []
+        async with one.database.write() as transaction:
+            await transaction.script("delete from nodes")
+        async with one.database.read() as reader:
+            assert [row.id for row in await store.asked(reader, "right", "", 10)] == [attempt.id]
+
+
+async def test_the_open_ones_are_found_without_looking_at_all_others(engine: Engine) -> None:
+    if engine.dialect != "sqlite":
+        return
+    async with bank(engine) as one:
+        await one.ask()
+        plan = await _plan(engine)
+        assert "payments_due" in plan, plan
+
+
+async def _plan(engine: Engine) -> str:
+    sql = load(STORE / "sql", "sqlite")["charges.asked"].sql
+    for number, value in enumerate(("''", "'left'", "10"), 1):  # in the order in which they first appear
+        sql = sql.replace(f"?{number}", value)
+    return " ".join(str(row["detail"]) for row in await select(engine, f"explain query plan {sql}"))
