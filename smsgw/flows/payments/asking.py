@@ -65,6 +65,7 @@ class _Facts(Struct, frozen=True, kw_only=True):
     tallies: Mapping[str, tuple[int, int]]
     by_key: dict[str, list[str]]
     references: dict[tuple[str, bool, str], str]
+    methods: dict[tuple[str, bool, str], str]  # (merchant, test, number): the remembered number
     answered: Mapping[tuple[str, str], Answered]
 
 
@@ -130,10 +131,23 @@ class Asker:
             tallies=await store.tallies(transaction, names, now_ms // HOUR_MS),
             by_key=by_key,
             references=references,
+            methods=await self._methods(transaction, wanted),
             answered=await redemptions.answered(
                 transaction, sorted({one.caller for one in asked}), sorted({one.key for one in asked})
             ),
         )
+
+    async def _methods(
+        self, transaction: Transaction, wanted: Sequence[NewPayment]
+    ) -> dict[tuple[str, bool, str], str]:
+        """Return the numbers that are to be remembered, and are."""
+        known = {}
+        for place in sorted({(one.merchant, one.test, one.msisdn) for one in wanted if one.remember}):
+            merchant, test, msisdn = place
+            row = await store.method_of(transaction, merchant, msisdn, test=test)
+            if row is not None:
+                known[place] = row.id
+        return known
 
     def _addresses(self, one: NewPayment, moved: Mapping[str, str]) -> dict[str, list[str]]:
         """Return where a question may come from: {link: reply addresses}."""
@@ -162,6 +176,8 @@ class Asker:
         if before is not None:
             return before
         row = self._new(book, one, facts)
+        if one.remember:
+            row = _remember(self._ports, row, facts, methods)
         goods = self._catalog.merchants[one.merchant].goods[one.product]
         told = {"channel": one.channel, "title": goods.title, "terms": row.charge}
         book.add(row, told)
@@ -172,8 +188,6 @@ class Asker:
         book.count(range_name(one.msisdn), asked=1)
         facts.by_key.setdefault(row.address_key, []).append(row.id)
         facts.references[one.merchant, one.test, one.merchant_reference] = row.id
-        if one.remember:
-            methods.append(_method(self._ports, row))
         made = view(row)
         if one.idempotency is not None:
             asked = one.idempotency
@@ -363,14 +377,20 @@ def _simulated(terms: Terms, merchant: Merchant) -> Terms:
     )
 
 
-def _method(ports: Ports, row: PaymentRow) -> MethodRow:
-    return MethodRow(
-        id=ports.ids.new("pm"),
-        merchant=row.merchant,
-        test=row.test,
-        msisdn=row.msisdn,
-        link=row.link,
-        created_ms=row.created_ms,
-        verified_ms=None,
-        removed_ms=None,
-    )
+def _remember(ports: Ports, row: PaymentRow, facts: _Facts, methods: list[MethodRow]) -> PaymentRow:
+    """Return a payment with its number remembered; the phone's YES will verify it."""
+    place = (row.merchant, bool(row.test), row.msisdn)
+    if place not in facts.methods:
+        facts.methods[place] = ports.ids.new("pm")
+        new = MethodRow(
+            id=facts.methods[place],
+            merchant=row.merchant,
+            test=row.test,
+            msisdn=row.msisdn,
+            link=row.link,
+            created_ms=row.created_ms,
+            verified_ms=None,
+            removed_ms=None,
+        )
+        methods.append(new)
+    return structs.replace(row, method=facts.methods[place])
