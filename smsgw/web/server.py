@@ -18,7 +18,7 @@ from smsgw.errors import StartError
 from smsgw.flows.apikeys import ApiKeys
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.desk import Payments
-from smsgw.flows.payments.watch import Watch
+from smsgw.flows.payments.watch import MOST, Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
@@ -26,6 +26,8 @@ from smsgw.kit.clock import Clock
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
 from smsgw.web.api.rooms import Api, Merchants
+from smsgw.web.checkout import routes as checkout
+from smsgw.web.checkout.room import Room
 from smsgw.web.connection import Connection, Refusal
 from smsgw.web.express import Express, Visitor
 from smsgw.web.guard import IDS, guard, page_of, refused
@@ -91,9 +93,26 @@ def create(
     app.router.add_get("/health", health)
     merchants = Merchants(ports=desks.ports, verifier=desks.verifier, keys=desks.keys, send=desks.send)
     Api(settings, merchants, catalog).route(app)
+    if desks.payments is not None and desks.watch is not None:
+        checkout.route(app, _checkout_room(settings, desks, catalog, desks.payments, desks.watch))
     app.router.add_static("/static", look.static)
     app.router.add_static("/docs/static", _HERE / "static")
     return app
+
+
+def _checkout_room(settings: Web, desks: Desks, catalog: Catalog, payments: Payments, watch: Watch) -> Room:
+    return Room(
+        ports=desks.ports,
+        catalog=catalog,
+        payments=payments,
+        watch=watch,
+        returns=desks.returns,
+        proxies=networks(tuple(settings.proxies)),
+        body_timeout_s=settings.body_timeout_s,
+        patience_s=settings.verify_timeout_s,
+        assets=checkout.assets(),
+        most_streams=min(MOST, settings.max_connections // 2),  # the other half is for those who come to pay
+    )
 
 
 class _Discreet(logging.Logger):
