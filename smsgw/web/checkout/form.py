@@ -322,4 +322,4 @@ def _price(goods: Goods, words: Words, visit: _Visit) -> str:
     for price in goods.prices.values():
         amounts.setdefault(price.currency, set()).add(price.amount_minor)
     least = " / ".join(money.shown(min(found), currency, visit.language) for currency, found in sorted(amounts.items()))
-    return least if sum(map(len, amounts.values())) == 1 else words.start.format(price=least)
+    return words.start.format(price=least) if max(map(len, amounts.values()), default=0) > 1 else least

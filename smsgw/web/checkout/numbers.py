@@ -14,6 +14,7 @@ from smsgw.flows.amend import Refused
 from smsgw.flows.ports import Catalog
 
 _SHOWN: Final = 2  # digits at either end of a national number
+_EXAMPLES: Final = {"BG": "+359 88 123 4567"}  # where the numbering plan's own example looks like nobody's
 
 
 def countries(merchant: Merchant, catalog: Catalog) -> Sequence[str]:
@@ -45,7 +46,9 @@ def read(typed: str, places: Collection[str], catalog: Catalog) -> str:
 
 @lru_cache(maxsize=100)
 def example(place: str) -> str:
-    """Return a number that nobody has, as people of a country would type it; "" for no country."""
+    """Return an example of a number, as people of a country would type it; "" stands for no country."""
+    if place in _EXAMPLES:
+        return _EXAMPLES[place]
     number = phonenumbers.example_number_for_type(place or "GB", PhoneNumberType.MOBILE)
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if number else ""
 

@@ -12,7 +12,7 @@ from smsgw.web.checkout.status import StatusPage
 from smsgw.web.checkout.view import View
 
 STATIC: Final = Path(__file__).parents[1] / "static" / "checkout"
-_KINDS: Final = {"checkout.css": "text/css", "checkout.js": "text/javascript"}
+_KINDS: Final = {"checkout.css": "text/css", "checkout.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _KEPT: Final = "public, max-age=31536000, immutable"  # another version has another address
 
 

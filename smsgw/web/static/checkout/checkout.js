@@ -5,6 +5,7 @@ document.documentElement.classList.add("js");
 
 const ASK_EVERY_MS = 3000;
 const RETURN_AFTER_S = 5;
+let ticking = null; // the clock of the time left
 
 // --- forms: sent once, however often the button is pressed (the server would notice as well) -------------------------
 
@@ -103,8 +104,6 @@ function follow(panel) {
 }
 
 // --- time left ------------------------------------------------------------------------------------------------------
-
-let ticking = null;
 
 function startClock(panel) {
   clearInterval(ticking);
