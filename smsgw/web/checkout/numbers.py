@@ -14,6 +14,7 @@ from smsgw.flows.amend import Refused
 from smsgw.flows.ports import Catalog
 
 _SHOWN: Final = 2  # digits at either end of a national number
+_SPACE: Final = "\N{NO-BREAK SPACE}"
 _EXAMPLES: Final = {"BG": "+359 88 123 4567"}  # where the numbering plan's own example looks like nobody's
 
 
@@ -47,10 +48,9 @@ def read(typed: str, places: Collection[str], catalog: Catalog) -> str:
 @lru_cache(maxsize=100)
 def example(place: str) -> str:
     """Return an example of a number, as people of a country would type it; "" stands for no country."""
-    if place in _EXAMPLES:
-        return _EXAMPLES[place]
     number = phonenumbers.example_number_for_type(place or "GB", PhoneNumberType.MOBILE)
-    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if number else ""
+    own = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if number else ""
+    return _EXAMPLES.get(place, own).replace(" ", _SPACE)
 
 
 @lru_cache(maxsize=10_000)
@@ -59,7 +59,7 @@ def masked(msisdn: str) -> str:
     number = phonenumbers.parse(f"+{msisdn}")
     national = phonenumbers.national_significant_number(number)
     shown = [f"+{number.country_code}", national[:_SHOWN], "•••", national[-_SHOWN:]]
-    return "\N{NO-BREAK SPACE}".join(shown)
+    return _SPACE.join(shown)
 
 
 def operator(link: str, msisdn: str, catalog: Catalog) -> str:

@@ -11,9 +11,11 @@ from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.watch import Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.returns import Returns
+from smsgw.web import guard
 
 # Our own style sheet and script, and nothing else; a form or a request leads to ourselves only.
 HEADERS: Final = {
+    **guard.HEADERS,
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

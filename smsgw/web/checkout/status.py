@@ -124,7 +124,7 @@ class StatusPage:
                 del streams[name]
 
     async def _stream(self, request: web.Request, found: Found) -> web.StreamResponse:
-        headers = {**HEADERS, "X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+        headers = {**HEADERS, "X-Accel-Buffering": "no"}
         async with sse_response(request, headers=headers) as stream:
             with suppress(ConnectionResetError, StoreUnavailable, TimeoutError):
                 async with asyncio.timeout(LONGEST_S):
