@@ -258,7 +258,8 @@ LOOK: Final = """() => {
     return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
   };
   const light = (colour) => {
-    const [r, g, b] = colour.map((value) => value / 255).map((v) => (v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4));
+    const parts = colour.map((value) => value / 255);
+    const [r, g, b] = parts.map((v) => (v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4));
     return .2126 * r + .7152 * g + .0722 * b;
   };
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

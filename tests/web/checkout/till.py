@@ -170,8 +170,12 @@ async def _merchant(seen: list[dict[str, str]], stack: AsyncExitStack) -> str:
             text="<!doctype html><title>Dragon Gold</title><h1>Welcome back</h1>", content_type="text/html"
         )
 
+    async def icon(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
     app = web.Application()
     app.router.add_get("/back", back)
+    app.router.add_get("/favicon.ico", icon)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -221,4 +225,5 @@ async def window(
         yield page
     finally:
         await context.close()
-    assert [one for one in complaints if not any(text in one for text in expected)] == []
+    foul = [one for one in complaints if not any(text in one for text in expected)]
+    assert not foul, foul
