@@ -1,7 +1,8 @@
 """smsgw keys: keys to the API, keys that return tokens are signed with, and the vault's own."""
 
 from base64 import b64encode
-from typing import Annotated, get_args
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal, get_args
 
 import typer
 
@@ -13,6 +14,8 @@ from smsgw.store import api_keys
 from smsgw.store.api_keys import Scope
 
 _SCOPES: tuple[Scope, ...] = get_args(Scope)
+_OF_SERVICES: Final[tuple[Scope, ...]] = ("codes:verify", "codes:redeem")
+_OF_MERCHANTS: Final[tuple[Scope, ...]] = ("payments:read", "payments:write")
 _DAY_S = 86_400
 _LAST_TOKENS_S = 120  # the longest that a return token is valid: settings, return_valid_s
 
@@ -30,33 +33,62 @@ commands.add_typer(of_returns)
 
 @commands.command()
 def create(
-    service: Annotated[list[str], typer.Option("--service", "-s", help="A service it is for; may be repeated.")],
+    service: Annotated[
+        list[str] | None, typer.Option("--service", "-s", help="A service or merchant it is for; may be repeated.")
+    ] = None,
+    merchant: Annotated[list[str] | None, typer.Option("--merchant", "-m", help="The same, for merchants.")] = None,
     scope: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(_SCOPES)}; none named: the first two.")
+        list[str] | None,
+        typer.Option(
+            help=f"One of {', '.join(_SCOPES)}; none named: {', '.join(_OF_SERVICES)} for services, "
+            f"{', '.join(_OF_MERCHANTS)} for merchants."
+        ),
     ] = None,
     *,
     test: Annotated[bool, typer.Option("--test", help="Sees test codes only; otherwise live ones only.")] = False,
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
     """Make a key to the API, and print it: this once."""
-    wanted = [known for known in _SCOPES if known in scope] if scope else list(_SCOPES[:2])
-    if scope and len(wanted) < len(set(scope)):
+    names = list(dict.fromkeys([*(service or []), *(merchant or [])]))
+    if not names:
+        raise typer.BadParameter("name a --service or a --merchant")
+    if not set(scope or []) <= set(_SCOPES):
         raise typer.BadParameter(f"allowed scopes are {', '.join(_SCOPES)}")
 
     async def work(one: Visit) -> None:
-        for name in service:
-            _known(one, name)
-            if not one.catalog.services[name].settings.allowed_ips:
+        for name in names:
+            if not _allowed_ips(
+                one, name, ours="services" if merchant is None or name not in merchant else "merchants"
+            ):
                 tell(
                     f"warning: {name} has no allowed_ips: whoever uses the key is refused (403) until the addresses of "
                     "the merchant's servers stand in its settings and the daemon is started again",
                     style="yellow",
                 )
-        new = await apikeys.create(one.ports, service, wanted, test=test, actor=one.actor)
+        new = await apikeys.create(one.ports, names, _scopes(one, names, scope), test=test, actor=one.actor)
         tell("the key works within a second or two; it is shown this once", style="green")
         say(new.token)
 
     visit(config, work)
+
+
+def _allowed_ips(one: Visit, name: str, *, ours: Literal["services", "merchants"]) -> list[str]:
+    """Return the addresses from which a key may ask about a service or merchant."""
+    found = one.configuration.merchants.get(name)
+    if found is not None:
+        return found.allowed_ips
+    if ours == "merchants":
+        known = ", ".join(one.configuration.merchants)
+        raise SmsgwError(f"there is no merchant {name}; there are {known or 'none'}")
+    _known(one, name)
+    return one.catalog.services[name].settings.allowed_ips
+
+
+def _scopes(one: Visit, names: Sequence[str], named: Sequence[str] | None) -> list[Scope]:
+    """Return the scopes that are named; otherwise those that such names mostly need."""
+    merchants = one.configuration.merchants.keys()
+    usual = {*(_OF_SERVICES if set(names) - merchants else ()), *(_OF_MERCHANTS if merchants & set(names) else ())}
+    return [known for known in _SCOPES if known in (named or usual)]
 
 
 @commands.command("list")

@@ -47,7 +47,7 @@ Since = Annotated[
     int | None, typer.Option("--since", parser=_moment, metavar="TIME", help="From this time on: 2026-03-01T12:00:00Z.")
 ]
 Until = Annotated[int | None, typer.Option("--until", parser=_moment, metavar="TIME", help="Before this time.")]
-Status = Literal["pending", "delivered", "given_up"]
+Status = Literal["pending", "delivered", "given_up", "not_posted"]
 
 
 def _choice(service: str, status: str, since: int | None, until: int | None) -> Choice:
@@ -91,9 +91,10 @@ def show_list(
 
 
 def _nothing(configuration: Configuration) -> str:
-    if any(service.webhook_url for service in configuration.services.values()):
+    services, merchants = configuration.services.values(), configuration.merchants.values()
+    if any(one.webhook_url for one in services) or any(one.webhook_url for one in merchants):
         return "no such events: nothing of the kind has happened since a webhook_url was set"
-    return "no events: no service has a webhook_url in its settings"
+    return "no events: no service or merchant has a webhook_url in its settings"
 
 
 def _print(rows: Sequence[Delivery]) -> None:
@@ -161,7 +162,8 @@ def post_again(
         found = [await replay.replay(ports, choice, actor(), name, rush=bool(event)) for choice, name in pairs]
         missing = [name for name, count in zip(names, found, strict=True) if event and not count]
         screen.print(f"{sum(found)} event(s) will be posted again", markup=False)
-        silent = not configuration.services.get(service) or not configuration.services[service].webhook_url
+        one = configuration.services.get(service) or configuration.merchants.get(service)
+        silent = one is None or not one.webhook_url
         if service and silent:
             screen.print(f"{service} has no webhook_url now: its events wait until it has one", markup=False)
         if missing:
@@ -241,5 +243,5 @@ def revoke_secrets(service: str, config: ConfigFile = DEFAULT_FILE) -> None:
 
 
 def _known(configuration: Configuration, service: str) -> None:
-    if service not in configuration.services:
-        raise _NotFoundError(f"there is no service {service} in the settings")
+    if service not in configuration.services and service not in configuration.merchants:
+        raise _NotFoundError(f"there is no service or merchant {service} in the settings")

@@ -139,6 +139,7 @@ def _event(ports: Ports, body: Body, place: int, at_ms: int) -> Event:
         place=place,
         body=msgspec.json.encode(body).decode(),
         at_ms=at_ms,
+        test=int(body.data.test),
     )
 
 

@@ -5,16 +5,17 @@ one API key to the next repeats a request under the new one.
 """
 
 import hmac
+from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
 
-from smsgw.errors import IdempotencyMismatch, SmsgwError
+from smsgw.errors import IdempotencyMismatch, SmsgwError, StoreConflict
 from smsgw.flows.ports import Ports
 from smsgw.kit.logs import get_logger
 from smsgw.store import redemptions
-from smsgw.store.database import Transaction
+from smsgw.store.database import Reader, Transaction
 from smsgw.store.redemptions import Answered
 
 log = get_logger(__name__)
@@ -87,13 +88,50 @@ async def claim(ports: Ports, transaction: Transaction, one: Idempotency | None,
         IdempotencyMismatch: the key came with another request.
         StoreConflict: another node has just answered the same; once more will tell.
     """
+    before = await answer_of(ports, transaction, one)
+    if before is None:
+        await keep(ports, transaction, one, msgspec.json.encode(answer))
+        return None
+    return msgspec.json.decode(before, type=str)
+
+
+async def answer_of(ports: Ports, reader: Reader, one: Idempotency | None) -> bytes | None:
+    """Return the answer (JSON) that a request has had; None when it is new, or not to be repeated.
+
+    Raises:
+        IdempotencyMismatch: the key came with another request.
+    """
     if one is None:
         return None
-    known = (await redemptions.answered(transaction, [one.caller], [one.key])).get((one.caller, one.key))
-    if known is None:
-        row = answered(ports, one, msgspec.json.encode(answer), ports.clock.now_ms())
-        await redemptions.remember(transaction, [row], [])
+    before = (await redemptions.answered(reader, [one.caller], [one.key])).get((one.caller, one.key))
+    if before is None:
         return None
-    if not is_same(ports, one, known):
+    if not is_same(ports, one, before):
         raise IdempotencyMismatch("this Idempotency-Key was used with another request")
-    return msgspec.json.decode(known.answer, type=str)
+    return before.answer.encode()
+
+
+async def keep(ports: Ports, transaction: Transaction, one: Idempotency | None, answer: bytes) -> None:
+    """Keep the answer (JSON) to a new request.
+
+    Raises:
+        StoreConflict: another node has just answered the same.
+    """
+    if one is not None:
+        await redemptions.remember(transaction, [answered(ports, one, answer, ports.clock.now_ms())], [])
+
+
+async def known(ports: Ports, one: Idempotency) -> bytes | None:
+    """Return the answer (JSON) that a request has had; None when it is new.
+
+    Raises:
+        IdempotencyMismatch: the key came with another request.
+    """
+    async with ports.database.read() as reader:
+        return await answer_of(ports, reader, one)
+
+
+async def remember(ports: Ports, one: Idempotency, answer: bytes) -> None:
+    """Keep the answer (JSON) to a request that was done; another node may have kept its own meanwhile."""
+    with suppress(StoreConflict):
+        await ports.database.transact(lambda transaction: keep(ports, transaction, one, answer))

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from smsgw.errors import SmsgwError
+from smsgw.flows.amend import Refused
 from smsgw.flows.audit import entry
 from smsgw.flows.ports import Ports
 from smsgw.flows.returns import new_key
@@ -110,14 +111,15 @@ async def add(ports: Ports, service: str, overlap_ms: int, actor: str) -> tuple[
         The secret, and how many sign beside it.
 
     Raises:
-        SmsgwError: too many sign at the moment.
+        Refused: too many sign at the moment.
     """
 
     async def body(transaction: Transaction) -> tuple[ServiceKey, int]:
         now_ms = ports.clock.now_ms()
         before = await _of(ports, transaction, service)
         if len(before) >= _MOST:
-            raise SmsgwError(f"{len(before)} secrets of {service} are in use, which is the most; revoke the older ones")
+            sentence = f"{len(before)} secrets of {service} are in use, which is the most; revoke the older ones"
+            raise Refused("too_many_secrets", sentence)
         key = new_key(ports, service, _PURPOSE, now_ms, now_ms)
         await service_keys.insert(transaction, [key])
         for row in before:

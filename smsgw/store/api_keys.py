@@ -8,7 +8,18 @@ from msgspec import Struct
 
 from smsgw.store.database import Reader, Transaction
 
-Scope = Literal["codes:verify", "codes:redeem", "codes:read", "codes:write"]
+Scope = Literal[
+    "codes:verify",
+    "codes:redeem",
+    "codes:read",
+    "codes:write",
+    "payments:read",
+    "payments:write",
+    "payments:refund",
+    "payments:numbers",  # whole phone numbers, and the evidence
+    "webhooks:read",
+    "webhooks:write",
+]
 
 _services = msgspec.json.Decoder(tuple[str, ...])
 _scopes = msgspec.json.Decoder(tuple[Scope, ...])
@@ -18,7 +29,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     """A key."""
 
     id: str  # api_…
-    services: tuple[str, ...]  # in alphabetical order
+    services: tuple[str, ...]  # and merchants, whose names are no services'; in alphabetical order
     scopes: tuple[Scope, ...]
     hash: str  # SHA-256 of the whole key, in hexadecimal
     test: bool

@@ -5,11 +5,11 @@ place after those that the subject has. What a node has claimed is its own while
 several nodes may disagree, and only what a node has claimed itself is measured by the time of a claim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from smsgw.store.database import Reader, Transaction
+from smsgw.store.database import Reader, Row, Transaction
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -24,6 +24,7 @@ class Event(Struct, frozen=True, kw_only=True):
     at_ms: int
     status: str = "pending"  # delivered, without a try: nobody wants it posted, it is for the record
     settled_ms: int | None = None
+    test: int = 0  # 1: of a simulated operator
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -82,7 +83,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     place: int
     body: str
     at_ms: int
-    status: str
+    status: str  # pending, delivered, given_up; not_posted: nobody wants it posted
     tries: int
     next_ms: int
     node: str | None
@@ -97,7 +98,9 @@ class Choice(Struct, frozen=True, kw_only=True):
     first: str = ""  # the lowest id
     before: str = f"evt_{'z' * 26}"  # above the highest
     service: str = ""  # empty: all
-    status: str = ""  # empty: all
+    status: str = ""  # as in Delivery; empty: all
+    type: str = ""  # empty: all
+    test: int = -1  # 1: test events, 0: live ones, -1: both
 
 
 class _Old(Struct, frozen=True, kw_only=True):
@@ -206,14 +209,16 @@ async def waiting(reader: Reader, service: str) -> int:
 
 async def walk(reader: Reader, choice: Choice, count: int) -> list[Delivery]:
     """Return the latest of the chosen events."""
-    rows = await reader.fetch(
-        "events.walk",
-        first=choice.first,
-        before=choice.before,
-        service=choice.service,
-        status=choice.status,
-        count=count,
-    )
+    query = "events.listed" if choice.service and choice.test >= 0 else "events.walk"  # the first has an index
+    return _deliveries(await reader.fetch(query, **structs.asdict(choice), count=count))
+
+
+async def of_subject(reader: Reader, subject: str) -> list[Delivery]:
+    """Return all events of one subject, in their order."""
+    return _deliveries(await reader.fetch("events.of_subject", subject=subject))
+
+
+def _deliveries(rows: Iterable[Row]) -> list[Delivery]:
     return [Delivery(**dict(zip(Delivery.__struct_fields__, row, strict=True))) for row in rows]
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp_jinja2
 import jinja2
+import msgspec
 from aiohttp import web
 from msgspec import Struct
 
@@ -25,12 +26,14 @@ from smsgw.flows.returns import Returns
 from smsgw.kit.clock import Clock
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
+from smsgw.web import metrics
 from smsgw.web.api.rooms import Api, Merchants
 from smsgw.web.checkout import routes as checkout
 from smsgw.web.checkout.room import Room
 from smsgw.web.connection import Connection, Refusal
 from smsgw.web.express import Express, Visitor
 from smsgw.web.guard import IDS, guard, page_of, refused
+from smsgw.web.metrics import Bound
 from smsgw.web.verify import Limits, Verify
 
 log = get_logger(__name__)
@@ -52,8 +55,10 @@ class Desks(Struct, frozen=True, kw_only=True):
     ports: Ports
     keys: ApiKeys
     send: Callable[[Sequence[Outgoing]], None]  # takes messages that have been committed
-    payments: Payments | None = None
-    watch: Watch | None = None  # wakes pages that wait for a payment
+    payments: Payments
+    wake: Callable[[Collection[str]], None] = lambda _: None  # hears whose events are due; must not fail or wait
+    watch: Watch = msgspec.field(default_factory=Watch)  # wakes pages that wait for a payment
+    links: Callable[[], Mapping[str, Bound]] = dict  # that are watched, by name
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -62,6 +67,7 @@ class Look(Struct, frozen=True, kw_only=True):
     templates: Path = _HERE / "templates"  # with a message.html, which is given a title and a text
     static: Path = _HERE / "static"  # served as /static, for the templates
     words: dict[str, str] = {}  # what the templates are given beside those
+    frames: str = "'none'"  # who may show the checkout in a frame (CSP): nobody, but the demo
 
 
 def create(
@@ -91,23 +97,32 @@ def create(
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
-    merchants = Merchants(ports=desks.ports, verifier=desks.verifier, keys=desks.keys, send=desks.send)
+    app.router.add_get("/metrics", metrics.page(desks.ports, settings, desks.links), allow_head=False)
+    merchants = Merchants(
+        ports=desks.ports,
+        verifier=desks.verifier,
+        keys=desks.keys,
+        send=desks.send,
+        payments=desks.payments,
+        wake=desks.wake,
+    )
     Api(settings, merchants, catalog).route(app)
-    if desks.payments is not None and desks.watch is not None:
-        checkout.route(app, _checkout_room(settings, desks, catalog, desks.payments, desks.watch))
+    checkout.route(app, _checkout_room(settings, desks, catalog, look))
     app.router.add_static("/static", look.static)
     app.router.add_static("/docs/static", _HERE / "static")
     return app
 
 
-def _checkout_room(settings: Web, desks: Desks, catalog: Catalog, payments: Payments, watch: Watch) -> Room:
+def _checkout_room(settings: Web, desks: Desks, catalog: Catalog, look: Look) -> Room:
     return Room(
         ports=desks.ports,
         catalog=catalog,
-        payments=payments,
-        watch=watch,
+        payments=desks.payments,
+        watch=desks.watch,
         returns=desks.returns,
         proxies=networks(tuple(settings.proxies)),
+        secure=settings.public_url.startswith("https:"),
+        frames=look.frames,
         body_timeout_s=settings.body_timeout_s,
         patience_s=settings.verify_timeout_s,
         assets=checkout.assets(),

@@ -105,7 +105,7 @@ def test_secret_is_made_shown_and_audited(folder: Path) -> None:
     assert len(rows(folder, "select 1 from audit where action = 'webhook_secret.revealed'")) == 2
     for command in (["secret", "show"], ["secret", "new"], ["secret", "revoke"], ["enable"]):
         done = run(folder, *command, "mars")
-        assert (done.returncode, done.stderr) == (1, "smsgw: there is no service mars in the settings\n")
+        assert (done.returncode, done.stderr) == (1, "smsgw: there is no service or merchant mars in the settings\n")
 
 
 def test_a_secret_is_replaced_with_an_overlap_or_without(folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_an_empty_list_says_so(folder: Path) -> None:
     assert run(folder, "list", "--service", "mars").stdout.startswith("no such events: ")
     put(folder, "services/sun.toml", SERVICE)
     done = run(folder, "list", "--service", "mars")
-    assert (done.stdout, done.stderr) == ("no events: no service has a webhook_url in its settings\n", "")
+    assert (done.stdout, done.stderr) == ("no events: no service or merchant has a webhook_url in its settings\n", "")
 
 
 def test_what_is_missing_is_one_line(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Events in the store: due in order, one node's at a time, one place each."""
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 
@@ -163,7 +165,7 @@ async def test_walking_chooses_and_goes_backwards(engine: Engine) -> None:
             ],
         )
 
-        async def found(count: int = 10, **choice: str) -> list[str]:
+        async def found(count: int = 10, **choice: Any) -> list[str]:
             return [row.id for row in await events.walk(transaction, Choice(**choice), count)]
 
         assert await found() == ["evt_2", "evt_1", "evt_0"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +12,12 @@ import aiohttp
 import msgspec
 
 from smsgw.flows.apikeys import ApiKeys
+from smsgw.flows.payments.desk import Payments
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
 from smsgw.settings import Guessing, Web
 from smsgw.web.server import Desks, Server, create
+from tests.flows.payments.market import Market, market
 from tests.flows.world import World, world
 from tests.servers.engines import Engine
 
@@ -28,6 +31,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str]  # in any case
     text: str
+
+    def json(self) -> Any:
+        """What it says."""
+        return json.loads(self.text)
 
     @property
     def place(self) -> str:
@@ -44,6 +51,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 async def desks_of(one: World, guessing: Guessing | None = None) -> Desks:
     """Return what stands behind the server."""
+    payments = one.payments if isinstance(one, Market) else Payments(one.ports, one.catalog, one.sent.extend)
     returns = Returns(one.ports)
     await returns.refresh(one.catalog.services)
     return Desks(
@@ -52,6 +60,7 @@ async def desks_of(one: World, guessing: Guessing | None = None) -> Desks:
         ports=one.ports,
         keys=ApiKeys(one.ports),
         send=one.sent.extend,
+        payments=payments,
     )
 
 
@@ -114,8 +123,8 @@ class Site:
 async def site(
     engine: Engine, settings: Web = QUICK, healthy: Callable[[], bool] = lambda: True, **changes: Any
 ) -> AsyncIterator[Site]:
-    """Serve a world."""
-    async with world(engine, **changes) as one:
+    """Serve a world; one with merchants is a market."""
+    async with (market if "merchants" in changes else world)(engine, **changes) as one:
         desks = await desks_of(one)
         server = Server(create(settings, desks, one.catalog, healthy), settings)
         await server.start()
@@ -126,3 +135,4 @@ async def site(
             one.database.open.set()
             await server.stop()
             await desks.verifier.close()
+            await desks.payments.close()

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain.goods import Goods, Merchant, Price, Terms
+from smsgw.domain.goods import Goods, Merchant, Price, Terms, language_for
 from smsgw.domain.payments import OPEN, Status
 from smsgw.errors import IdempotencyMismatch, SmsgwError
 from smsgw.flows import idempotency
@@ -65,8 +65,8 @@ class _Facts(Struct, frozen=True, kw_only=True):
     tallies: Mapping[str, tuple[int, int]]
     by_key: dict[str, list[str]]
     references: dict[tuple[str, bool, str], str]
-    methods: dict[tuple[str, bool, str], str]  # (merchant, test, number): the remembered number
     answered: Mapping[tuple[str, str], Answered]
+    methods: dict[tuple[str, bool, str], str]  # remembered numbers, where more are to be
 
 
 class Asker:
@@ -131,23 +131,22 @@ class Asker:
             tallies=await store.tallies(transaction, names, now_ms // HOUR_MS),
             by_key=by_key,
             references=references,
-            methods=await self._methods(transaction, wanted),
             answered=await redemptions.answered(
                 transaction, sorted({one.caller for one in asked}), sorted({one.key for one in asked})
             ),
+            methods=await self._remembered(transaction, wanted),
         )
 
-    async def _methods(
+    async def _remembered(
         self, transaction: Transaction, wanted: Sequence[NewPayment]
     ) -> dict[tuple[str, bool, str], str]:
-        """Return the numbers that are to be remembered, and are."""
-        known = {}
-        for place in sorted({(one.merchant, one.test, one.msisdn) for one in wanted if one.remember}):
-            merchant, test, msisdn = place
+        """Return the remembered numbers that are to be remembered again."""
+        found = {}
+        for merchant, test, msisdn in sorted({(one.merchant, one.test, one.msisdn) for one in wanted if one.remember}):
             row = await store.method_of(transaction, merchant, msisdn, test=test)
             if row is not None:
-                known[place] = row.id
-        return known
+                found[merchant, test, msisdn] = row.id
+        return found
 
     def _addresses(self, one: NewPayment, moved: Mapping[str, str]) -> dict[str, list[str]]:
         """Return where a question may come from: {link: reply addresses}."""
@@ -177,7 +176,7 @@ class Asker:
             return before
         row = self._new(book, one, facts)
         if one.remember:
-            row = _remember(self._ports, row, facts, methods)
+            row = self._remember(row, facts, methods)
         goods = self._catalog.merchants[one.merchant].goods[one.product]
         told = {"channel": one.channel, "title": goods.title, "terms": row.charge}
         book.add(row, told)
@@ -194,6 +193,14 @@ class Asker:
             answer = msgspec.json.encode(made)
             answers[asked.caller, asked.key] = idempotency.answered(self._ports, asked, answer, book.now_ms)
         return Asked(payment=made)
+
+    def _remember(self, row: PaymentRow, facts: _Facts, methods: list[MethodRow]) -> PaymentRow:
+        """Return a payment that is made with the remembered number which it makes, or which there is."""
+        place = (row.merchant, bool(row.test), row.msisdn)
+        if place not in facts.methods:
+            methods.append(_method(self._ports, row))
+            facts.methods[place] = methods[-1].id
+        return structs.replace(row, method=facts.methods[place])
 
     def _repeated(self, one: NewPayment, facts: _Facts, answers: Mapping[tuple[str, str], Answered]) -> Asked | None:
         asked = one.idempotency
@@ -222,7 +229,7 @@ class Asker:
         address, reference = self._place(book, one, facts, link=link, price=price)
         goods = merchant.goods[one.product]
         limits, now_ms = self._catalog.payments, book.now_ms
-        language = one.language if one.language in goods.title else merchant.settings.language
+        language = language_for(merchant.settings, one.language)
         return PaymentRow(
             id=self._ports.ids.new("pay"),
             merchant=one.merchant,
@@ -247,6 +254,7 @@ class Asker:
             status=Status.CREATED.value,
             reason=None,
             seq=0,
+            facts=0,
             created_ms=now_ms,
             confirm_by_ms=now_ms + int(limits.confirm_s * 1000),
             prompted_ms=None,
@@ -260,7 +268,7 @@ class Asker:
     def _merchant(self, one: NewPayment) -> Merchant:
         merchant = self._catalog.merchants.get(one.merchant)
         if merchant is None:
-            raise Refused("service_gone", "this merchant sells nothing any more")
+            raise Refused("merchant_gone", "this merchant sells nothing any more")
         return merchant
 
     def price_of(
@@ -281,6 +289,7 @@ class Asker:
         if one.test:
             return self._test_price(one, goods)
         link = moved.get(one.msisdn) or self._catalog.operators.of(one.msisdn)
+        # A number may have moved to a link that is in the settings no more.
         if link is None or link not in self._catalog.links or self._catalog.links[link].test:
             raise Refused("operator_unknown", "this number is of no operator that we are connected to")
         price = goods.prices.get(link)
@@ -377,20 +386,14 @@ def _simulated(terms: Terms, merchant: Merchant) -> Terms:
     )
 
 
-def _remember(ports: Ports, row: PaymentRow, facts: _Facts, methods: list[MethodRow]) -> PaymentRow:
-    """Return a payment with its number remembered; the phone's YES will verify it."""
-    place = (row.merchant, bool(row.test), row.msisdn)
-    if place not in facts.methods:
-        facts.methods[place] = ports.ids.new("pm")
-        new = MethodRow(
-            id=facts.methods[place],
-            merchant=row.merchant,
-            test=row.test,
-            msisdn=row.msisdn,
-            link=row.link,
-            created_ms=row.created_ms,
-            verified_ms=None,
-            removed_ms=None,
-        )
-        methods.append(new)
-    return structs.replace(row, method=facts.methods[place])
+def _method(ports: Ports, row: PaymentRow) -> MethodRow:
+    return MethodRow(
+        id=ports.ids.new("pm"),
+        merchant=row.merchant,
+        test=row.test,
+        msisdn=row.msisdn,
+        link=row.link,
+        created_ms=row.created_ms,
+        verified_ms=None,
+        removed_ms=None,
+    )

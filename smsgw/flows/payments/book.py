@@ -158,9 +158,12 @@ class Book:
 
     def note(self, payment: str, fact: Fact, told: Mapping[str, Any]) -> None:
         """Write down what moves nothing by itself."""
+        place = self._rows[payment].facts + 1
+        self._put(structs.replace(self._rows[payment], facts=place))
         row = FactRow(
             id=self._ports.ids.new("fact"),
             payment=payment,
+            place=place,
             at_ms=self.now_ms,
             kind=fact.value,
             told=_encode(told).decode(),
@@ -216,6 +219,11 @@ class Book:
     def add_refund(self, refund: RefundRow) -> None:
         """Give money back."""
         self._refunds.append(refund)
+
+    @property
+    def new_refund(self) -> RefundRow | None:
+        """Return the refund that was added last."""
+        return self._refunds[-1] if self._refunds else None
 
     def settle_refund(self, refund: RefundRow) -> None:
         """Say what came of a refund."""

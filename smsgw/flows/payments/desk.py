@@ -7,14 +7,15 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from smsgw.domain.charging import Said, Stand, Told
 from smsgw.domain.payments import Event, Fact, Status, may
 from smsgw.errors import SmsgwError, StoreConflict
 from smsgw.flows.amend import Refused
 from smsgw.flows.audit import entry
-from smsgw.flows.idempotency import Idempotency, claim
+from smsgw.flows.idempotency import Idempotency, answer_of, keep
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.answering import Ear
 from smsgw.flows.payments.asking import Asked, Asker, NewPayment
@@ -31,6 +32,7 @@ from smsgw.store.payments import FactRow, PaymentRow, RefundRow
 
 log = get_logger(__name__)
 
+LAST: Final = f"pay_{'z' * 26}"  # above the highest id
 _BATCH: Final = 200
 _CAPACITY: Final = 2_000
 _DUE_AT_ONCE: Final = 200
@@ -51,8 +53,12 @@ STAFF: Final = Whose(merchants=None, test=None)
 class Changed(Struct, frozen=True, kw_only=True):
     """A payment after a request to change it."""
 
-    payment: PaymentRow
-    repeated: bool  # the same request had come before: nothing was done twice
+    payment: PaymentRow  # as it was right after the request
+    refund: RefundRow | None = None  # that the request made
+    repeated: bool = False  # the same request had come before: nothing was done twice
+
+
+_changed = msgspec.json.Decoder(Changed)
 
 
 class Story(Struct, frozen=True, kw_only=True):
@@ -281,6 +287,19 @@ class Payments:
 
         await self._change(refund.payment, STAFF, change, None, action="", actor="")
 
+    async def listed(
+        self, merchant: str, *, test: bool, before: str = LAST, status: str = "", count: int
+    ) -> list[PaymentRow]:
+        """Return a merchant's latest payments with ids below one; "" takes every status."""
+        async with self._ports.database.read() as reader:
+            return await store.listed(reader, merchant, test=test, before=before, status=status, count=count)
+
+    async def by_reference(self, merchant: str, reference: str, *, test: bool) -> PaymentRow | None:
+        """Return the payment that has a name of its merchant's own."""
+        async with self._ports.database.read() as reader:
+            found = await store.by_references(reader, merchant, [reference], test=test)
+            return await store.get(reader, found[reference]) if reference in found else None
+
     async def _change(
         self,
         payment: str,
@@ -300,12 +319,15 @@ class Payments:
             row = book.find(payment)
             if row is None or not _is_theirs(row, whose):
                 raise Refused("not_found", "there is no such payment")
-            if await claim(ports, transaction, once, payment) is not None:
-                return Changed(payment=row, repeated=True), None
-            after = change(book, row)
+            known = await answer_of(ports, transaction, once)
+            if known is not None:
+                return structs.replace(_changed.decode(known), repeated=True), None
+            changed = Changed(payment=change(book, row), refund=book.new_refund)
+            after = changed.payment
+            await keep(ports, transaction, once, msgspec.json.encode(changed))
             if action and after != row:
                 await audit.record(transaction, [entry(ports, actor, action, payment, {})])
-            return Changed(payment=after, repeated=False), await book.write(transaction)
+            return changed, await book.write(transaction)
 
         for left in reversed(range(_TRIES)):
             try:
@@ -358,6 +380,8 @@ class Payments:
 
     async def inherit(self) -> int:
         """Take what nodes that are gone have left; return how many attempts."""
+        if not self._ports.database.shared:
+            return 0
         now_ms = self._ports.clock.now_ms()
         count, effects = await self._ports.database.transact(lambda tx: self.listener.inherit(tx, now_ms, _DUE_AT_ONCE))
         if count:

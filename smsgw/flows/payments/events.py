@@ -26,6 +26,19 @@ EventType = Literal[
     "payment.discrepancy",
 ]
 
+ABOUT: Final[dict[EventType, str]] = {
+    "payment.awaiting_confirmation": "The question is on its way to the phone.",
+    "payment.confirmed": "The phone has answered YES; the money is being taken. Nothing is paid yet.",
+    "payment.succeeded": "The operator has taken the money: hand over the goods.",
+    "payment.failed": "Nothing was taken; `reason` says why.",
+    "payment.declined": "The phone has answered NO, or STOP.",
+    "payment.expired": "No answer came in time.",
+    "payment.canceled": "You have canceled it.",
+    "payment.charge_unknown": "Nobody knows yet whether the money was taken: wait, `succeeded` or `failed` follows.",
+    "payment.refunded": "Money goes back; `refund` says how much.",
+    "payment.discrepancy": "The operator took money that the status does not show; `discrepancy` says what is done.",
+}
+
 TYPE_OF: Final[dict[Status, EventType]] = {
     Status.AWAITING: "payment.awaiting_confirmation",
     Status.CHARGING: "payment.confirmed",
@@ -43,29 +56,29 @@ _Moment = Annotated[str | None, Meta(description="RFC 3339, UTC; null: not yet, 
 class Refund(Struct, frozen=True, kw_only=True):
     """Money that goes back."""
 
-    id: str
-    amount_minor: int
+    id: Annotated[str, Meta(description="Ours.")]
+    amount_minor: Annotated[int, Meta(description="In the currency's minor units.")]
     status: Annotated[
         Literal["pending", "succeeded", "failed", "manual"],
         Meta(description="manual: recorded here; the money is given back by other means."),
     ]
-    reason: str
-    created_at: str
+    reason: Annotated[str, Meta(description="Your own words.")]
+    created_at: Annotated[str, Meta(description="RFC 3339, UTC.")]
 
 
 class Payment(Struct, frozen=True, kw_only=True):
     """A payment as its merchant sees it."""
 
-    id: str
-    merchant: str
+    id: Annotated[str, Meta(description="Ours.")]
+    merchant: Annotated[str, Meta(description="The merchant's name.")]
     merchant_reference: Annotated[str, Meta(description="Your own name for it, unique for ever.")]
-    status: Status
+    status: Annotated[Status, Meta(description="Hand over the goods on `succeeded` only.")]
     reason: Annotated[str | None, Meta(description="Why it has failed: a word for programs.")]
-    product: str
-    units: int
+    product: Annotated[str, Meta(description="The product's name.")]
+    units: Annotated[int, Meta(description="How many of what the product is counted in.")]
     amount_minor: Annotated[int, Meta(description="In the currency's minor units.")]
     currency: Annotated[str, Meta(description="ISO 4217.")]
-    refunded_minor: int
+    refunded_minor: Annotated[int, Meta(description="Of the amount, what went back or is about to.")]
     operator: Annotated[str, Meta(description="Whose phone it is.")]
     msisdn: Annotated[str, Meta(description="The phone's number, masked unless the key may see it.")]
     method: Annotated[str | None, Meta(description="The remembered number that it was made with.")]
@@ -76,7 +89,7 @@ class Payment(Struct, frozen=True, kw_only=True):
         Literal["refund", "grant"] | None,
         Meta(description="The operator took money that this status does not show: what is to be done about it."),
     ]
-    created_at: str
+    created_at: Annotated[str, Meta(description="RFC 3339, UTC.")]
     confirm_by: Annotated[str, Meta(description="Until when the buyer may answer.")]
     confirmed_at: _Moment
     settled_at: _Moment
@@ -147,6 +160,7 @@ def event(
         at_ms=at_ms,
         status="pending" if wanted else "delivered",
         settled_ms=None if wanted else at_ms,
+        test=row.test,
     )
 
 

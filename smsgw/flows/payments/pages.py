@@ -10,13 +10,18 @@ _PURPOSE: Final = "checkout page"
 _FORM = re.compile(r"([0-9a-z]{26})-([0-9A-Za-z_-]{16,64})").fullmatch
 
 
+def path_of(ports: Ports, payment: str) -> str:
+    """Return the path of a payment's page; /pay/<merchant> is where one begins."""
+    return f"/pay/p/{token_of(ports, payment)}"
+
+
 def token_of(ports: Ports, payment: str) -> str:
     """Return what stands for a payment in the address of its page."""
     return f"{payment.removeprefix('pay_')}-{_proofs(ports, payment)[0]}"
 
 
 def payment_of(ports: Ports, token: str) -> str | None:
-    """Return the payment of a page; None when it is none of ours. Tokens of earlier keys count as long as those."""
+    """Return the payment of a page; None when it is none of ours. Tokens of earlier keys count while we have those."""
     form = _FORM(token)
     if form is None:
         return None

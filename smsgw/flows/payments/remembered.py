@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from smsgw.domain.goods import Merchant
 from smsgw.flows.payments.events import Payment
+from smsgw.flows.payments.methods import proven_until_ms
 from smsgw.flows.ports import Ports
 from smsgw.store import payments as store
 
 _PURPOSE: Final = "remembered number"
 _FORM = re.compile(r"(pm_[0-9a-z]{26})\.([0-9a-z]{26})\.([0-9A-Za-z_-]{16,64})").fullmatch
-_DAY_MS: Final = 86_400_000
 
 
 class Remembered(Struct, frozen=True, kw_only=True):
@@ -49,16 +49,10 @@ async def number_of(ports: Ports, merchant: Merchant, token: str) -> Remembered 
         return None
     if by.confirmed_ms is None or (by.method, by.msisdn) != (row.id, row.msisdn):
         return None
-    oldest_ms = ports.clock.now_ms() - merchant.settings.verify_number_days * _DAY_MS
-    if row.verified_ms is None or row.verified_ms < oldest_ms:
+    until_ms = proven_until_ms(row, merchant)
+    if until_ms is None or until_ms < ports.clock.now_ms():
         return None
     return Remembered(method=row.id, msisdn=row.msisdn, link=row.link)
-
-
-async def forget(ports: Ports, known: Remembered) -> None:
-    """Remember a number no more, in any browser."""
-    async with ports.database.write() as transaction:
-        await store.remove_method(transaction, known.method, ports.clock.now_ms())
 
 
 def _is_ours(ports: Ports, method: str, tail: str, proof: str) -> bool:

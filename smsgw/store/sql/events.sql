@@ -1,7 +1,7 @@
 -- name: insert*!
 -- New events, due at once, or only for the record.
-insert into events (id, service, type, subject, place, body, at_ms, next_ms, status, settled_ms)
-values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms, :status, :settled_ms);
+insert into events (id, service, type, subject, place, body, at_ms, next_ms, status, settled_ms, test)
+values (:id, :service, :type, :subject, :place, :body, :at_ms, :at_ms, :status, :settled_ms, :test);
 
 -- name: claim*!
 -- A node posts these now; nobody else does while it lives, and it does not look at them again until that time.
@@ -59,11 +59,33 @@ where node is not null and node <> :node and status = 'pending'
     and not exists (select 1 from nodes n where n.id = events.node);
 
 -- name: walk
--- Events and their deliveries, the latest first; empty filters take all.
-select id, service, type, subject, place, body, at_ms, status, tries, next_ms, node, http_status, error, settled_ms
+-- Events and their deliveries, the latest first; empty filters take all. What nobody wants posted was delivered without a
+-- try.
+select id, service, type, subject, place, body, at_ms,
+    case when status = 'delivered' and tries = 0 then 'not_posted' else status end,
+    tries, next_ms, node, http_status, error, settled_ms
 from events
-where id >= :first and id < :before and (:service = '' or service = :service) and (:status = '' or status = :status)
+where id >= :first and id < :before and (:service = '' or service = :service) and (:test < 0 or test = :test)
+    and (:type = '' or type = :type)
+    and (:status = '' or case when status = 'delivered' and tries = 0 then 'not_posted' else status end = :status)
 order by id desc limit :count;
+
+-- name: listed
+-- The same, of one service and one kind.
+select id, service, type, subject, place, body, at_ms,
+    case when status = 'delivered' and tries = 0 then 'not_posted' else status end,
+    tries, next_ms, node, http_status, error, settled_ms
+from events
+where service = :service and test = :test and id >= :first and id < :before and (:type = '' or type = :type)
+    and (:status = '' or case when status = 'delivered' and tries = 0 then 'not_posted' else status end = :status)
+order by id desc limit :count;
+
+-- name: of_subject
+-- The events of one subject, in their order.
+select id, service, type, subject, place, body, at_ms,
+    case when status = 'delivered' and tries = 0 then 'not_posted' else status end,
+    tries, next_ms, node, http_status, error, settled_ms
+from events where subject = :subject order by place;
 
 -- name: again*!
 -- An event is posted once more, unless a node is just doing so. In its pause it has a try now, one of those that it has

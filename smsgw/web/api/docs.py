@@ -13,6 +13,23 @@ from smsgw.web.api.openapi import Document
 from smsgw.web.api.problem import PROBLEMS
 
 _CODE = re.compile(r"`([^`]+)`")
+_LOOKED_AT: Final = {"service": "example-weather", "code": "ABCD-EFGH", "visitor_ip": "203.0.113.7"}
+_EXAMPLES: Final = {  # a body for each type of request
+    "VerifyRequest": _LOOKED_AT,
+    "RedeemRequest": _LOOKED_AT,
+    "ExchangeRequest": {"rt": "rt_…"},
+    "Extend": {"seconds": 3600},
+    "PaymentRequest": {
+        "merchant": "gold",
+        "product": "gold-250",
+        "merchant_reference": "order 17",
+        "msisdn": "+359888123456",
+    },
+    "RefundRequest": {"reason": "returned"},
+    "ReplayRequest": {"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"},
+    "RotateRequest": {"overlap_s": 86_400},
+}
+_QUERIES: Final = {"service": "example-weather", "msisdn": "359888123456", "code": "ABCD-EFGH"}
 _CURL: Final = "Authorization: Bearer smsgw_live_…"
 
 
@@ -49,6 +66,14 @@ def _event(kind: str, one: Document, schemas: Document) -> Document:
         "type": kind,
         "text": [_prose(paragraph) for paragraph in one["description"].split("\n\n")],
         "fields": _fields(whole["properties"]["data"], schemas),
+        "refund": [
+            {"name": f"refund.{row['name']}"} | {key: row[key] for key in row if key != "name"}
+            for part in whole["properties"].get("refund", {}).get("anyOf", ())
+            if "$ref" in part
+            for row in _fields(part, schemas)
+        ]
+        if kind == "payment.refunded"
+        else [],
     }
 
 
@@ -60,7 +85,8 @@ def _operation(path: str, method: str, one: Document, schemas: Document) -> Docu
         for part in one["parameters"]
     ]
     body = next(iter(one.get("requestBody", {}).get("content", {}).items()), None)
-    answer_type, answer = next(iter(one["responses"]["200"]["content"].items()))
+    good = next(status for status in one["responses"] if status.startswith("2"))
+    answer_type, answer = next(iter(one["responses"][good]["content"].items()))
     fields = _fields(body[1]["schema"], schemas) if body else []
     return {
         "id": one["operationId"],
@@ -77,7 +103,7 @@ def _operation(path: str, method: str, one: Document, schemas: Document) -> Docu
         "problems": [
             code
             for status, response in one["responses"].items()
-            if status != "200"
+            if status != good
             for code in _CODE.findall(response["description"])
         ],
     }
@@ -124,28 +150,18 @@ def _curl(path: str, method: str, parameters: list[Document], body: tuple[str, A
     lines = [f"curl https://gateway.example{path}", f"-H '{_CURL}'"]
     if any(one["name"] == "Idempotency-Key" for one in parameters):
         lines.append('-H "Idempotency-Key: $(uuidgen)"')
-    examples = {
-        "service": "example-weather",
-        "code": "ABCD-EFGH",
-        "visitor_ip": "203.0.113.7",
-        "seconds": 3600,
-        "rt": "rt_…",
-        "msisdn": "359888123456",
-    }
     if body is not None and body[0] == "application/json":
         name = body[1]["schema"]["$ref"].rpartition("/")[2]
-        wanted = {"VerifyRequest": 3, "RedeemRequest": 3}.get(name)
-        names = list(examples)[:wanted] if wanted else ["rt"] if name == "ExchangeRequest" else ["seconds"]
         lines += [
             "-H 'Content-Type: application/json'",
-            f"-d '{json.dumps({one: examples[one] for one in names}, ensure_ascii=False)}'",
+            f"-d '{json.dumps(_EXAMPLES[name], ensure_ascii=False)}'",
         ]
     elif body is not None:
         lines.append("-d code=ABCD-EFGH -d visitor_ip=203.0.113.7")
     elif method == "post":
         lines.append("-X POST")
     queries = [
-        f"-d {one['name']}={examples[one['name']]}" for one in parameters if one["place"] == "query" and one["required"]
+        f"-d {one['name']}={_QUERIES[one['name']]}" for one in parameters if one["place"] == "query" and one["required"]
     ]
     return " \\\n  ".join([*lines, *(["-G", *queries] if queries else [])])
 

@@ -3,13 +3,14 @@
 In this order: whoever has found a merchant's key and tries it elsewhere takes nothing from the merchant's rate.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from aiohttp import web
 
 from smsgw.domain.addresses import Network, is_within, networks
 from smsgw.domain.catalog import Service
+from smsgw.domain.goods import Merchant
 from smsgw.flows.apikeys import ApiKeys
 from smsgw.flows.ports import Catalog
 from smsgw.kit.clock import Clock
@@ -19,7 +20,10 @@ from smsgw.web.api.operations import Caller
 from smsgw.web.api.problem import Fault
 from smsgw.web.verify import visitor_of
 
+S = TypeVar("S", Service, Merchant)
+
 _BEARER: Final = "bearer "
+_ADD_ADDRESS: Final = "add the address of your server to the allowed_ips of the service or merchant"
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="smsgw"'}
 
 
@@ -55,13 +59,22 @@ class Gate:
         if key is None:
             raise Fault("key_missing", "send the header Authorization: Bearer smsgw_…", _CHALLENGE)
         address = visitor_of(request, self._proxies)
-        known = {name: self._catalog.services[name] for name in key.services if name in self._catalog.services}
-        services = {name: service for name, service in known.items() if _allows(service, address)}
-        former = {name for name in key.services if name not in known and self._was_allowed(name, address)}
-        if not services and not former:
-            raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
+        services = self._here(self._catalog.services, key, address)
+        merchants = self._here(self._catalog.merchants, key, address)
+        names = services.keys() | merchants.keys() | self._former(key, address)
+        if not names:
+            raise Fault("address_not_allowed", _ADD_ADDRESS)
         self.admit(key, scope)
-        return Caller(key=key, address=address, services=services, names=frozenset(former | services.keys()))
+        return Caller(key=key, address=address, services=services, merchants=merchants, names=frozenset(names))
+
+    def _here(self, sold: Mapping[str, S], key: ApiKey, address: str) -> dict[str, S]:
+        """Return those of a key that may be asked about from an address."""
+        return {name: sold[name] for name in key.services if name in sold and _allows(sold[name], address)}
+
+    def _former(self, key: ApiKey, address: str) -> set[str]:
+        """Return those of a key that are in the settings no more, and could be asked about from an address."""
+        gone = set(key.services) - self._catalog.services.keys() - self._catalog.merchants.keys()
+        return {name for name in gone if self._was_allowed(name, address)}
 
     def _was_allowed(self, service: str, address: str) -> bool:
         return is_within(address, networks(tuple(self._keys.former_addresses(service))))
@@ -114,7 +127,7 @@ class Gate:
         """
         address = visitor_of(request, self._proxies)
         if not _allows(service, address):
-            raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
+            raise Fault("address_not_allowed", _ADD_ADDRESS)
         return address
 
 
@@ -139,9 +152,43 @@ def name_of(caller: Caller, name: str) -> str:
     if name not in caller.key.services:
         raise Fault("service_not_allowed")
     if name not in caller.names:
-        raise Fault("address_not_allowed", "add the address of your server to the service's allowed_ips")
+        raise Fault("address_not_allowed", _ADD_ADDRESS)
     return name
 
 
-def _allows(service: Service, address: str) -> bool:
+def merchant_of(caller: Caller, name: str) -> Merchant:
+    """Return a merchant whom a caller names.
+
+    Raises:
+        Fault: it is not theirs, or not from here, or sells nothing any more.
+    """
+    merchant = caller.merchants.get(name)
+    if merchant is None:
+        _may_name(caller, name)
+        raise Fault("merchant_gone", "what there was of it can be looked up; nothing can be bought any more")
+    return merchant
+
+
+def one_of(caller: Caller, name: str | None) -> str:
+    """Return the service or merchant that a caller names, or the only one that the key is for.
+
+    Raises:
+        Fault: it is not theirs, or not from here; or there are several.
+    """
+    if name is None:
+        if len(caller.key.services) > 1:
+            raise Fault("query_invalid", "Object missing required field `merchant`: the key is for several")
+        name = caller.key.services[0]
+    _may_name(caller, name)
+    return name
+
+
+def _may_name(caller: Caller, name: str) -> None:
+    if name not in caller.key.services:
+        raise Fault("merchant_not_allowed")
+    if name not in caller.names:
+        raise Fault("address_not_allowed", _ADD_ADDRESS)
+
+
+def _allows(service: Service | Merchant, address: str) -> bool:
     return is_within(address, networks(tuple(service.settings.allowed_ips)))

@@ -6,9 +6,8 @@ from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct, structs
 
-from smsgw.flows import events
+from smsgw.web.api import posted
 from smsgw.web.api.operations import Operation
 from smsgw.web.api.plain import WORDS
 from smsgw.web.api.problem import MEDIA_TYPE, PROBLEMS, Problem
@@ -48,9 +47,9 @@ _PLAIN: Final = (
 )
 _ABOUT: Final = (
     "For merchants' servers. Every request carries an API key (`Authorization: Bearer smsgw_…`) and comes from one of "
-    "the service's allowed addresses. Whatever comes of a code is an answer with status 200; only faults are problems "
-    "(RFC 9457), with a `code` that never changes. A key of test mode sees test codes only, a live key live ones. "
-    "`smsgw keys create` makes keys."
+    "the allowed addresses of the service or merchant. Whatever comes of a code is an answer with status 200; only "
+    "faults are problems (RFC 9457), with a `code` that never changes. A key of test mode sees test codes and test "
+    "payments only, a live key live ones. `smsgw keys create` makes keys."
 )
 
 Document = dict[str, Any]
@@ -60,7 +59,7 @@ def document(operations: Sequence[Operation]) -> Document:
     """Return the document as plain values, ready for JSON."""
     kinds = {kind for one in operations for kind in (one.takes, one.gives, one.query) if kind} | {
         Problem,
-        *events.BODIES,
+        *posted.BODIES,
     }
     types = sorted(kinds, key=lambda kind: kind.__name__)
     refs, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
@@ -76,7 +75,7 @@ def document(operations: Sequence[Operation]) -> Document:
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": paths,
-        "webhooks": {_type_of(kind): {"post": _webhook(kind, schemas[kind])} for kind in events.BODIES},
+        "webhooks": posted.webhooks(schemas),
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
             "schemas": {name: schema for name, schema in sorted(components.items()) if name not in queries},
@@ -85,7 +84,7 @@ def document(operations: Sequence[Operation]) -> Document:
 
 
 def _operation(one: Operation, schemas: dict[Any, Any], components: dict[str, Any]) -> Document:
-    parameters = [_path("id", "^[a-z]{2,5}_[0-9a-z]{1,40}$")] if "{id}" in one.path else []
+    parameters = [_path(name, pattern) for name, pattern in _IN_PATH.items() if f"{{{name}}}" in one.path]
     if one.query:
         parameters += _query(components[one.query.__name__])
     if one.idempotent:
@@ -96,7 +95,11 @@ def _operation(one: Operation, schemas: dict[Any, Any], components: dict[str, An
         "description": f"{one.text}\n\nScope: `{one.scope}`.",
         "parameters": parameters,
         "responses": {
-            "200": {"description": "What came of it.", "content": {"application/json": {"schema": schemas[one.gives]}}},
+            str(one.status): {
+                "description": "What came of it.",
+                "content": {"application/json": {"schema": schemas[one.gives]}},
+                **({"headers": {"Location": _LOCATION}} if one.located else {}),
+            },
             **_problems((*_ALWAYS, *(_WITH_BODY if one.takes else ()), *one.problems)),
         },
     }
@@ -105,6 +108,8 @@ def _operation(one: Operation, schemas: dict[Any, Any], components: dict[str, An
     return described
 
 
+_IN_PATH: Final = {"id": "^[a-z]{2,5}_[0-9a-z]{1,40}$", "merchant": "^[a-z0-9][a-z0-9_-]{0,39}$"}
+_LOCATION: Final = {"description": "Where it can be found.", "schema": {"type": "string", "format": "uri-reference"}}
 _IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -113,49 +118,6 @@ _IDEMPOTENCY_KEY: Final = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"},
     "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
 }
-
-
-def _type_of(kind: type[Struct]) -> str:
-    """Return an event's type: the default of its field, and all that the field may be."""
-    [found] = [str(field.default) for field in structs.fields(kind) if field.name == "type"]
-    return found
-
-
-def _webhook(kind: type[Struct], schema: Document) -> Document:
-    """Describe what we post to a merchant (Standard Webhooks 1.0)."""
-    return {
-        "operationId": kind.__name__[0].lower() + kind.__name__[1:],
-        "summary": _type_of(kind),
-        "description": f"{kind.__doc__}\n\n{_POSTED}",
-        "security": [],
-        "parameters": [
-            {"name": name, "in": "header", "required": True, "description": text, "schema": {"type": "string"}}
-            for name, text in _SIGNED
-        ],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "responses": {
-            "2XX": {"description": "Taken. Do the work later: the answer must come within 15 seconds."},
-            "410": {"description": "No more, please: nothing is posted until `smsgw webhooks enable`."},
-            "default": {"description": "Tried again for three days, with the same `webhook-id`."},
-        },
-    }
-
-
-_POSTED: Final = (
-    "Posted to the service's `webhook_url`, signed as Standard Webhooks 1.0 says. It may come twice, with the same "
-    "`webhook-id`; the events of one code come in their order. Fields may be added: pass over what you do not know."
-)
-_SIGNED: Final = (
-    ("webhook-id", "The event's id, the same on every try: take each once."),
-    ("webhook-timestamp", "Seconds since 1970, of this try: refuse what is older than five minutes."),
-    (
-        "webhook-signature",
-        (
-            "One or more, with a blank between, each `v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body` "
-            "under a secret of the service. One that fits is enough: while a secret is replaced there are several."
-        ),
-    ),
-)
 
 
 def _path(name: str, pattern: str) -> Document:

@@ -1,7 +1,7 @@
 """The API put together: every operation routed, let in, read, answered and described from one table."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Struct
 from smsgw.domain.addresses import networks
 from smsgw.flows.apikeys import ApiKeys
 from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.payments.desk import Payments
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.kit.logs import get_logger
@@ -18,11 +19,18 @@ from smsgw.settings import Web
 from smsgw.web.api import docs, openapi
 from smsgw.web.api.checks import Checks
 from smsgw.web.api.codes import CodeRoom
+from smsgw.web.api.endpoints import EndpointRoom
+from smsgw.web.api.events import EventRoom
 from smsgw.web.api.gate import Gate
+from smsgw.web.api.hosted import Hosted
+from smsgw.web.api.methods import MethodRoom
 from smsgw.web.api.operations import Call, Operation
+from smsgw.web.api.payments import PaymentRoom
 from smsgw.web.api.plain import Plain
 from smsgw.web.api.problem import Fault
+from smsgw.web.api.products import ProductRoom
 from smsgw.web.api.redemptions import Redemptions
+from smsgw.web.api.repeats import Repeats
 from smsgw.web.api.returns import ReturnTokens
 from smsgw.web.api.traces import Traces
 from smsgw.web.guard import REQUEST_ID
@@ -30,6 +38,7 @@ from smsgw.web.guard import REQUEST_ID
 log = get_logger(__name__)
 
 _JSON: Final = "application/json"
+_encode = msgspec.json.Encoder().encode
 _UNREADABLE = (ValueError, LookupError, web.RequestPayloadError, ConnectionError)
 
 
@@ -40,6 +49,8 @@ class Merchants(Struct, frozen=True, kw_only=True):
     verifier: Verifier
     keys: ApiKeys
     send: Callable[[Sequence[Outgoing]], None]  # takes messages that have been committed
+    payments: Payments
+    wake: Callable[[Collection[str]], None]  # hears whose events are due
 
 
 class Api:
@@ -59,9 +70,21 @@ class Api:
             *ReturnTokens(ports).operations(),
             *CodeRoom(ports, catalog, desks.send).operations(),
             *Traces(ports, catalog).operations(),
+            *self._of_payments(settings, desks, catalog),
         ]
         self._document = openapi.document(self.operations)
         self._json = msgspec.json.encode(self._document)
+
+    def _of_payments(self, settings: Web, desks: Merchants, catalog: Catalog) -> list[Operation]:
+        ports, payments, again = desks.ports, desks.payments, Repeats(desks.ports)
+        hosted = Hosted(ports, settings)
+        return [
+            *ProductRoom(ports, catalog, payments.asker).operations(),
+            *PaymentRoom(ports, payments, hosted, again, patience_s=settings.verify_timeout_s).operations(),
+            *MethodRoom(ports, catalog, again).operations(),
+            *EventRoom(ports, catalog, again, desks.wake).operations(),
+            *EndpointRoom(ports, catalog, again, desks.wake).operations(),
+        ]
 
     def route(self, app: web.Application) -> None:
         """Add all addresses."""
@@ -85,7 +108,7 @@ class Api:
             call = Call(request=request, caller=caller, body=body, query=query, headers={})
             answer = await operation.handler(call)
             log.info("api.answered", request=request[REQUEST_ID], operation=operation.name, caller=caller.key.id)
-            return web.Response(body=msgspec.json.encode(answer), content_type=_JSON, headers=call.headers)
+            return web.Response(body=_encode(answer), content_type=_JSON, headers=call.headers, status=operation.status)
 
         return handle
 

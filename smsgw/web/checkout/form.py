@@ -20,7 +20,7 @@ from smsgw.domain.payments import OPEN
 from smsgw.errors import IdempotencyMismatch, SmsgwError
 from smsgw.flows import idempotency
 from smsgw.flows.amend import Refused
-from smsgw.flows.payments import pages, remembered, tries
+from smsgw.flows.payments import methods, pages, remembered, tries
 from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.events import Payment
 from smsgw.flows.payments.remembered import Remembered
@@ -144,7 +144,7 @@ class Form:
             return await self._show(visit, structs.replace(filled, other=True))
         if what == "forget":
             if visit.known is not None:
-                await remembered.forget(self._room.ports, visit.known)
+                await methods.remove(self._room.ports, visit.known.method, "buyer")
             visit.cookies.forget_number(visit.merchant.name)
             visit.known = None
             return await self._show(visit, filled, forgotten=True)
@@ -184,12 +184,13 @@ class Form:
             idempotency=once,
         )
         payment = await self._ask(visit, wanted)
-        token = pages.token_of(room.ports, payment.id)
-        visit.cookies.keep_latest(merchant.name, token)
+        visit.cookies.keep_latest(merchant.name, pages.token_of(room.ports, payment.id))
         if wanted.remember and (keepsake := remembered.token_of(room.ports, payment)) is not None:
             visit.cookies.keep_number(merchant.name, keepsake, merchant.settings.verify_number_days)
         log.info("checkout.begun", payment=payment.id, merchant=merchant.name, product=goods.name)
-        return visit.cookies.write(web.Response(status=303, headers={"Location": f"/pay/p/{token}"}))
+        return visit.cookies.write(
+            web.Response(status=303, headers={"Location": pages.path_of(room.ports, payment.id)})
+        )
 
     async def _ask(self, visit: "_Visit", wanted: NewPayment) -> Payment:
         """Ask for a payment; under a reference that was tried before, for a further try.
@@ -265,7 +266,7 @@ class Form:
         token = visit.cookies.latest(visit.merchant.name)
         payment = pages.payment_of(self._room.ports, token) if token else None
         row = await self._room.payments.get(payment) if payment else None
-        return f"/pay/p/{token}" if row is not None and row.status in OPEN else ""
+        return pages.path_of(self._room.ports, row.id) if row is not None and row.status in OPEN else ""
 
 
 class _Visit:

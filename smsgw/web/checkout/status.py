@@ -25,7 +25,7 @@ from smsgw.settings.merchant import Language
 from smsgw.store.payments import PaymentRow
 from smsgw.web.checkout import languages
 from smsgw.web.checkout.cookies import Cookies
-from smsgw.web.checkout.room import HEADERS, Room
+from smsgw.web.checkout.room import Room
 from smsgw.web.checkout.shown import FINAL, Panel, facts, panel, version
 from smsgw.web.checkout.view import View
 from smsgw.web.checkout.words import WORDS
@@ -42,10 +42,10 @@ _RETURNED: Final = FINAL | {Status.UNKNOWN}
 class Found:
     """A payment that a request is about."""
 
-    def __init__(self, row: PaymentRow, merchant: Merchant, token: str, language: Language) -> None:
+    def __init__(self, row: PaymentRow, merchant: Merchant, place: str, language: Language) -> None:
         self.row = row
         self.merchant = merchant
-        self.token = token
+        self.place = place  # the page's address
         self.language = language
 
 
@@ -69,7 +69,7 @@ class StatusPage:
             "panel": self._panel(found),
             "facts": facts(row, merchant, words, language, self._room.catalog),
             "amount": money.shown(row.amount_minor, row.currency, language),
-            "place": f"/pay/p/{found.token}",
+            "place": found.place,
             "again": self._again(found),
             "test": bool(row.test),
         }
@@ -91,7 +91,7 @@ class StatusPage:
         whose = Whose(merchants=frozenset({found.row.merchant}), test=None)
         with suppress(Refused):
             await self._room.payments.cancel(found.row.id, whose, "buyer")
-        return _see(f"/pay/p/{found.token}")
+        return _see(found.place)
 
     async def back(self, request: web.Request) -> web.Response:
         """Send the buyer back to the merchant, with what came of the payment."""
@@ -100,7 +100,7 @@ class StatusPage:
             return self._view.plain(request, "nothing", 404)
         row, merchant = found.row, found.merchant
         if row.status not in _RETURNED:
-            return _see(f"/pay/p/{found.token}")
+            return _see(found.place)
         told = returning.claims(row, merchant, self._room.ports.clock.now_ms())
         token = self._room.returns.sign(merchant.name, returning.KIND, told)
         return _see(with_fields(merchant.settings.return_url, token, row.state))
@@ -124,7 +124,7 @@ class StatusPage:
                 del streams[name]
 
     async def _stream(self, request: web.Request, found: Found) -> web.StreamResponse:
-        headers = {**HEADERS, "X-Accel-Buffering": "no"}
+        headers = {**self._room.headers, "X-Accel-Buffering": "no"}
         async with sse_response(request, headers=headers) as stream:
             with suppress(ConnectionResetError, StoreUnavailable, TimeoutError):
                 async with asyncio.timeout(LONGEST_S):
@@ -161,7 +161,7 @@ class StatusPage:
             "panel": shown,
             "words": WORDS[found.language],
             "merchant": found.merchant.settings.title,
-            "place": f"/pay/p/{found.token}",
+            "place": found.place,
             "again": self._again(found),
         }
         html = aiohttp_jinja2.render_string("checkout/panel.html", request, context)
@@ -186,14 +186,13 @@ class StatusPage:
         return f"/pay/{merchant.name}?{urlencode(fields)}"
 
     async def _find(self, request: web.Request) -> Found | None:
-        token = request.match_info["token"]
-        payment = pages.payment_of(self._room.ports, token)
+        payment = pages.payment_of(self._room.ports, request.match_info["token"])
         row = await self._room.payments.get(payment) if payment else None
         merchant = self._room.catalog.merchants.get(row.merchant) if row else None
         if row is None or merchant is None:
             return None
         own: Language = row.language  # type: ignore[assignment]  # the column holds nothing else
-        return Found(row, merchant, token, languages.choose(request, own))
+        return Found(row, merchant, pages.path_of(self._room.ports, row.id), languages.choose(request, own))
 
 
 def _see(place: str) -> web.Response:

@@ -11,7 +11,7 @@ from smsgw.domain.goods import Merchant
 from smsgw.settings.merchant import Language
 from smsgw.web.checkout import languages
 from smsgw.web.checkout.cookies import Cookies
-from smsgw.web.checkout.room import HEADERS, Room
+from smsgw.web.checkout.room import Room
 from smsgw.web.checkout.words import WORDS
 
 
@@ -60,7 +60,7 @@ class View:
             "test": False,
         }
         response = aiohttp_jinja2.render_template(f"checkout/{template}", request, {**frame, **context}, status=status)
-        response.headers.update(HEADERS)
+        response.headers.update(self._room.headers)
         response.headers["Content-Language"] = language
         response.headers["Vary"] = "Accept-Language, Cookie"
         return response
