@@ -44,7 +44,7 @@ function showMessages(changed) {
   suggest(changed);
   empty.hidden = true;
   const { question } = $("hint").dataset;
-  $("hint").parentElement.hidden = question ? question === "answered" : messages.querySelector(".received .use") !== null;
+  $("hint").parentElement.hidden = question ? question !== "open" : messages.querySelector(".received .use") !== null;
   thread.scrollTop = thread.scrollHeight;
 }
 

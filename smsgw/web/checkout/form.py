@@ -96,7 +96,7 @@ class Form:
         filled = _filled(request.query, visit.merchant)
         if filled is None:
             return self._view.plain(request, "nothing", 400, visit.merchant)
-        filled = structs.replace(filled, remember=True, number="")
+        filled = structs.replace(filled, number="")  # numbers do not belong into addresses
         return await self._show(visit, filled)
 
     async def post(self, request: web.Request) -> web.Response:

@@ -139,7 +139,10 @@ async def test_the_keyboard_is_enough(tmp_path: Path) -> None:
 
 async def test_the_number_is_remembered_and_forgotten(tmp_path: Path) -> None:
     async with till(tmp_path) as one, browser() as found, window(found, PHONE) as page:
-        await begin(page, one)
+        await page.goto(f"{one.url}?product=gold-250")
+        await expect(page.get_by_label("Remember this number on this device")).not_to_be_checked()
+        await page.get_by_label("Remember this number on this device").check()
+        await begin(page, one, "")
         await one.answer("YES")
         await expect(page.get_by_role("heading", name="Paid")).to_be_visible()
         one.texts.clear()
@@ -209,9 +212,10 @@ async def test_everybody_can_read_it_and_nothing_hangs_over(tmp_path: Path, sche
         await check(page)
 
 
-async def begin(page: Page, one: Till) -> None:
+async def begin(page: Page, one: Till, address: str = "?product=gold-250&state=basket+7") -> None:
     """Ask for 250 gold."""
-    await page.goto(f"{one.url}?product=gold-250&state=basket+7")
+    if address:
+        await page.goto(f"{one.url}{address}")
     await page.get_by_label("Your phone number").fill(TYPED)
     await page.get_by_role("button", name="Continue").click()
     await expect(page.get_by_role("heading", name="Answer YES on your phone")).to_be_visible()

@@ -46,6 +46,7 @@ host = "127.0.0.1"
 port = {port}
 system_id = "smsgw"
 password_file = "operator.password"
+receipts = true
 country = "UA"
 prefixes = ["380"]
 carriers = ["Polaris"]
