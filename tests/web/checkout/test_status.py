@@ -11,6 +11,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import OctKey
 
+from smsgw.errors import StoreUnavailable
 from smsgw.store import service_keys
 from smsgw.web.checkout import status as module
 from tests.flows.payments.market import MO_PHONE, PHONE
@@ -274,3 +275,21 @@ async def test_what_is_said_stands_in_each_language(sqlite: Engine) -> None:
         place = await paid(one)
         for language, title in (("en", "Paid"), ("bg", "Платено"), ("uk", "Сплачено"), ("ru", "Оплачено")):
             assert heading((await one.get(f"{place}?lang={language}")).text) == title
+
+
+async def test_when_it_cannot_be_shown_nobody_is_told_to_pay_again(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with counter(sqlite) as one:
+        place = await one.page()
+        for error, status in ((StoreUnavailable("away"), 503), (RuntimeError("surprise"), 500)):
+
+            async def broken(*_: object, error: Exception = error) -> None:
+                raise error
+
+            monkeypatch.setattr(one.one.payments, "get", broken)
+            answer = await one.get(place)
+            assert answer.status == status
+            assert "please don’t pay again" in answer.text
+            assert "surprise" not in answer.text
+            assert (await one.get(f"{place}/events")).status == status

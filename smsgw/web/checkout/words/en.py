@@ -45,6 +45,9 @@ WORDS: Final = Words(
     form_expired="This page was open too long, or your browser blocks cookies. Please try once more.",
     closed_title="This page opens from the shop only",
     closed="{merchant} starts payments from its own site. Please go back there and choose what you’d like to buy.",
+    trouble_title="One moment, please",
+    trouble="We can’t show this page right now. If you have already answered the SMS, please don’t pay again: "
+    "open this page once more in a minute.",
     nothing_title="There is no such payment",
     nothing="The address is not complete, or the shop sells nothing here. Please go back to where you came from.",
     sending_title="Sending the SMS …",

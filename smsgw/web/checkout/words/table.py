@@ -50,6 +50,8 @@ class Words(Struct, frozen=True, kw_only=True):
     form_expired: str
     closed_title: str  # the merchant does not let anybody begin here
     closed: str
+    trouble_title: str  # the page cannot be shown now
+    trouble: str
     nothing_title: str
     nothing: str
 
