@@ -301,3 +301,14 @@ async def test_bodies_have_limits(sqlite: Engine) -> None:
         answer = await one.ask("POST", "/pay/gold", data={"number": "1" * 20_000})
         assert answer.status == 413
         assert "code" not in answer.text, "it is the checkout's own page"
+
+
+async def test_no_number_is_in_the_log(sqlite: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    async with counter(sqlite) as one:
+        await one.send(number="0881 234 56")
+        place = await one.page(remember="1")
+        await one.ask("POST", f"{place}/cancel")
+    told = "".join(capsys.readouterr())
+    assert "checkout.begun" in told
+    assert "88123456" not in told.replace(" ", "")
+    assert place.rpartition("-")[2] not in told, "nor what opens the page"
