@@ -17,6 +17,20 @@ _MOST_SPENT: Final = 10_000
 _DAY_MS: Final = 86_400_000
 
 
+def read(token: str, kind: str, keys: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """Return what a token says that was signed with one of these keys; None when it is none of its kind."""
+
+    def key(guest: GuestProtocol) -> OctKey:
+        return OctKey.import_key(keys[guest.headers()["kid"]])
+
+    try:
+        found = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
+        claims = msgspec.json.decode(found.payload, type=dict[str, Any])
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None
+    return claims if found.protected.get("typ") == kind else None
+
+
 class Door:
     """One service's door.
 
@@ -39,12 +53,8 @@ class Door:
             token: the field rt, as it came.
             state: what the site gave this visitor.
         """
-        try:
-            read = jws.deserialize_compact(token, self._key, algorithms=[ALGORITHM])
-            claims = msgspec.json.decode(read.payload, type=dict[str, Any])
-        except (JoseError, ValueError, KeyError, TypeError):
-            return None
-        if read.protected.get("typ") != KIND or not self._is_good(claims, state):
+        claims = read(token, KIND, self._keys())
+        if claims is None or not self._is_good(claims, state):
             return None
         self._spent[claims["jti"]] = None
         if len(self._spent) > _MOST_SPENT:
@@ -52,9 +62,6 @@ class Door:
         until = claims.get("valid_until")
         over_ms = int(datetime.fromisoformat(until).timestamp() * 1000) if until else None
         return min(self._now_ms() + _DAY_MS, over_ms or self._now_ms() + _DAY_MS)
-
-    def _key(self, token: GuestProtocol) -> OctKey:
-        return OctKey.import_key(self._keys()[token.headers()["kid"]])
 
     def _is_good(self, claims: Mapping[str, Any], state: str) -> bool:
         now_s = self._now_ms() / 1000

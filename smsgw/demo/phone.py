@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from smsgw.demo.feed import Feed
+from smsgw.simulator.prompts import quoted
 
 TEXT_LIMIT = 1600  # characters of one message, about ten parts
 HISTORY_LIMIT = 50  # messages kept for one phone
@@ -36,6 +37,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     state: State
     code: str | None = None  # what the message says to type on the merchant's page, as it is written there
+    answer: str | None = None  # the word that it asks for
     reply_ms: int | None = None  # of a first answer: time since the message that it answers
 
 
@@ -62,6 +64,8 @@ class Phone:
         self._now_ms = now_ms
         self.state = secrets.token_hex(16)  # tells the merchant's site which browser brings a proof
         self.inside_until_ms = 0  # until when the merchant's site lets this browser in
+        self.gold = 0  # what this browser has bought at the gold shop
+        self.news = ""  # what came of its latest payment there; shown once
         self._last_id = 0
         self._waiting = 0
         self._asked_at_ms: int | None = None
@@ -82,12 +86,14 @@ class Phone:
         future.add_done_callback(partial(self._answered, message))
         return message
 
-    def receive(self, text: str, code: str | None) -> None:
-        """Show a message that came in."""
+    def receive(self, text: str, code: str | None, answer: str | None = None) -> None:
+        """Show a message that came in, with what it says to be typed: a code on a page, or an answer to itself."""
         now_ms = self._now_ms()
         reply_ms = None if self._asked_at_ms is None else now_ms - self._asked_at_ms
         self._asked_at_ms = None
-        message = Message(id=self._next_id(), text=text, at_ms=now_ms, state="received", code=code, reply_ms=reply_ms)
+        message = Message(
+            id=self._next_id(), text=text, at_ms=now_ms, state="received", code=code, answer=answer, reply_ms=reply_ms
+        )
         self.messages.put(message.id, message)
 
     def _answered(self, message: Message, future: asyncio.Future[int]) -> None:
@@ -143,8 +149,10 @@ class Phones:
         phone = self._by_msisdn.get(msisdn.removeprefix("+"))
         if phone is None:
             return False
-        found = (match[0] for match in self._code.finditer(text))
-        phone.receive(text, next((code for code in found if code != self._short_code), None))
+        question = quoted(text)
+        found = (match[0] for match in self._code.finditer(text)) if question is None else iter(())
+        code = next((code for code in found if code != self._short_code), None)
+        phone.receive(text, code, None if question is None else question.yes)
         return True
 
     def hang_up(self) -> None:

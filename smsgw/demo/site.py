@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp_jinja2
 import jinja2
@@ -17,6 +17,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 from smsgw.demo.door import Door
 from smsgw.demo.feed import Feed
 from smsgw.demo.phone import CODE_PATTERN, LISTENERS_LIMIT, TEXT_LIMIT, Phone, PhoneBusy, Phones
+from smsgw.demo.purse import Purse
 from smsgw.demo.tap import Tap, TapBind
 from smsgw.kit.clock import Clock, SystemClock
 from smsgw.kit.logs import get_logger
@@ -30,6 +31,7 @@ TEMPLATES: Final = _HERE / "templates"
 STATIC: Final = _HERE / "static"
 
 COOKIE = "phone"
+BACK = "/gold/back"  # ends the checkout, in its frame
 BODY_LIMIT = 32 * 1024  # bytes; 1,600 characters that JSON escapes as surrogate pairs take 19,200
 BODY_TIMEOUT_S = 10
 RECONNECT_MS = 1000
@@ -48,7 +50,9 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     keyword: str
     price: str  # as the visitor reads it
     verify_url: str  # the gateway's address for this service
-    site_url: str  # where this site is reached; the gateway sends visitors back to its /paid, /expired and /invalid
+    pay_url: str  # the gateway's checkout of the gold shop
+    # where this site is reached; the gateway sends visitors back to its /paid, /expired, /invalid and /gold/back
+    site_url: str
 
 
 class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +68,7 @@ class Site(msgspec.Struct, kw_only=True):
     tap: Tap
     offer: Offer
     door: Door
+    purse: Purse
     now_ms: Callable[[], int]
     closing: bool = False
 
@@ -72,7 +77,13 @@ SITE: Final = web.AppKey("SITE", Site)
 
 
 def create_site(
-    *, smsc: Smsc, offer: Offer, door: Door, code_pattern: str = CODE_PATTERN, clock: Clock | None = None
+    *,
+    smsc: Smsc,
+    offer: Offer,
+    door: Door,
+    purse: Purse,
+    code_pattern: str = CODE_PATTERN,
+    clock: Clock | None = None,
 ) -> web.Application:
     """Build the page and everything it asks for.
 
@@ -80,6 +91,7 @@ def create_site(
         smsc: the operator, started or not; its hooks are taken.
         offer: see Offer.
         door: lets visitors in who bring a proof.
+        purse: takes what visitors of the gold shop have paid for.
         code_pattern: a regular expression that finds the access code in an answer.
         clock: stamps messages and PDUs.
     """
@@ -88,7 +100,7 @@ def create_site(
     tap = Tap(now_ms=clock.now_ms)
     _plug_in(smsc, phones, tap)
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_guard])
-    app[SITE] = Site(phones=phones, tap=tap, offer=offer, door=door, now_ms=clock.now_ms)
+    app[SITE] = Site(phones=phones, tap=tap, offer=offer, door=door, purse=purse, now_ms=clock.now_ms)
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -99,6 +111,9 @@ def create_site(
     app.router.add_get("/paid", _enter)
     for path, template in (("/", "home"), ("/expired", "expired"), ("/invalid", "invalid")):
         app.router.add_get(path, _page(f"{template}.html"))
+    app.router.add_get("/gold", _gold)
+    app.router.add_get("/gold/buy", _buy)
+    app.router.add_get(BACK, _bring_gold)
     app.router.add_get("/phone/events", _events)
     app.router.add_post("/phone/messages", _send)
     app.router.add_static("/static", STATIC)
@@ -145,6 +160,32 @@ async def _enter(request: web.Request) -> web.Response:
     return _show(request, "paid.html")
 
 
+async def _gold(request: web.Request) -> web.Response:
+    """The gold shop, with what this browser has bought; what came of its latest payment is told once."""
+    phone = request.app[SITE].phones.find(request.cookies.get(COOKIE, ""))
+    response = _show(request, "gold.html")
+    if phone is not None:
+        phone.news = ""
+    return response
+
+
+async def _buy(request: web.Request) -> web.Response:
+    """The gateway's checkout, beside the phone."""
+    return _show(request, "buy.html")
+
+
+async def _bring_gold(request: web.Request) -> web.Response:
+    """Where buyers come back to: the token says what they have paid for, and counts once."""
+    site = request.app[SITE]
+    phone = site.phones.find(request.cookies.get(COOKIE, ""))
+    if phone is not None and "rt" in request.query:
+        paid = site.purse.open(request.query["rt"], phone.state)
+        if paid is not None:
+            phone.gold += paid.units
+            phone.news = paid.outcome
+    return aiohttp_jinja2.render_template("back.html", request, {})
+
+
 def _go(path: str) -> web.Response:
     return web.Response(status=303, headers={"Location": path})
 
@@ -165,11 +206,18 @@ def _show(request: web.Request, template: str, status: int = 200) -> web.Respons
         "text_limit": TEXT_LIMIT,
         "path": request.path,
         "state": phone.state,
+        "gold": phone.gold,
+        "news": phone.news,
+        "checkout": f"{site.offer.pay_url}?{urlencode({'state': phone.state, 'layout': _layout(request)})}",
     }
     response = aiohttp_jinja2.render_template(template, request, context, status=status)
     if key is not None:
         response.set_cookie(COOKIE, key, httponly=True, samesite="Lax")
     return response
+
+
+def _layout(request: web.Request) -> str:
+    return "one_page" if request.query.get("layout") == "one_page" else "two_pages"
 
 
 async def _send(request: web.Request) -> web.Response:
@@ -274,7 +322,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_headers(request.app[SITE].offer))
+    response.headers.update(_headers(request.app[SITE].offer, "'self'" if request.path == BACK else "'none'"))
     response.headers.setdefault("Cache-Control", "no-cache" if request.path.startswith("/static/") else "no-store")
 
 
@@ -311,13 +359,16 @@ _TROUBLES: Final = {
 }
 
 
-def _headers(offer: Offer) -> dict[str, str]:
-    """Nothing but our own files, no frames; the form and the look whether the gateway is there may leave the site."""
+def _headers(offer: Offer, frames: str) -> dict[str, str]:
+    """Nothing but our own files, and the gateway's checkout in a frame, which ends at a page of ours.
+
+    The form, and the look whether the gateway is there, may leave the site.
+    """
     gateway, home = _origin(offer.verify_url), _origin(offer.site_url)
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src 'self' {gateway}; form-action 'self' {gateway} {home}; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        f"connect-src 'self' {gateway}; form-action 'self' {gateway} {home}; frame-src 'self' {gateway}; "
+        f"base-uri 'none'; frame-ancestors {frames}"
     )
     return {
         "Content-Security-Policy": policy,

@@ -1,9 +1,24 @@
 """A configuration made for the occasion: real files in a folder, as an administrator would write them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
+
+
+class Shelf(Struct, frozen=True, kw_only=True):
+    """What a merchant sells for a YES, besides."""
+
+    merchant: str
+    title: str
+    support: str
+    return_url: str
+    country: str  # of the phones, ISO 3166
+    prefix: str  # of their numbers
+    currency: str
+    goods: dict[int, int]  # units of gold: what they cost, in minor units
+    billed_from: int  # short code of the billed messages of the first; the next ones follow
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
@@ -25,6 +40,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     window: int = 10
     log_destination: str = "auto"
     log_level: str = "info"
+    shelf: Shelf | None = None
 
 
 def write(occasion: Occasion) -> Path:
@@ -50,7 +66,15 @@ def write(occasion: Occasion) -> Path:
         "password_file": password.name,
         "window": occasion.window,
     }
-    (folder / "links" / "operator.toml").write_text(_toml(link), encoding="utf-8")
+    shelf = occasion.shelf
+    charging = ""
+    if shelf is not None:
+        link |= {"country": shelf.country, "prefixes": [shelf.prefix], "carriers": ["Demo Mobile"]}
+        charging = _toml({"way": "mt", "proof": "response"}, "charging.premium")
+        (folder / "merchants").mkdir(exist_ok=True)
+        file = folder / "merchants" / f"{shelf.merchant}.toml"
+        file.write_text(_shelf(shelf, occasion.short_code), encoding="utf-8")
+    (folder / "links" / "operator.toml").write_text(_toml(link) + charging, encoding="utf-8")
     service = {
         "short_code": occasion.short_code,
         "keywords": [occasion.keyword],
@@ -67,7 +91,30 @@ def write(occasion: Occasion) -> Path:
     return main
 
 
-def _toml(values: dict[str, object], table: str = "") -> str:
+def _shelf(shelf: Shelf, short_code: str) -> str:
+    """Return a merchant's file; its questions come from the short code that the phone shows anyway."""
+    merchant = {
+        "title": shelf.title,
+        "support": shelf.support,
+        "reply_addresses": [short_code],
+        "return_url": shelf.return_url,
+        "checkout_open": True,
+    }
+    text = _toml(merchant)
+    for number, (units, amount_minor) in enumerate(shelf.goods.items()):
+        name = f"gold-{units}"
+        text += _toml({"units": units, "tariffs": [name]}, f"products.{name}")
+        text += _toml({language: title.format(units) for language, title in _TITLES.items()}, f"products.{name}.title")
+        text += _toml({"amount_minor": amount_minor, "currency": shelf.currency}, f"tariffs.{name}")
+        charge = {"charge": "premium", "short_code": str(shelf.billed_from + number)}
+        text += _toml(charge, f"tariffs.{name}.operators.operator")
+    return text
+
+
+_TITLES = {"en": "{} gold", "bg": "{} злато", "uk": "{} золотих", "ru": "{} золотых"}
+
+
+def _toml(values: Mapping[str, object], table: str = "") -> str:
     """Return a table; the strings, numbers and lists of JSON are those of TOML."""
     head = f"\n[{table}]\n" if table else ""
     return head + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())

@@ -13,12 +13,14 @@ from msgspec import Struct
 from smsgw import settings
 from smsgw.app import App
 from smsgw.demo.door import Door
+from smsgw.demo.purse import Purse
 from smsgw.demo.site import STATIC, TEMPLATES, Offer, create_site
-from smsgw.demo.throwaway import Occasion, write
-from smsgw.domain import catalog
+from smsgw.demo.throwaway import Occasion, Shelf, write
+from smsgw.domain import catalog, goods
 from smsgw.domain.codes import DIGITS, LETTERS
 from smsgw.errors import StartError
 from smsgw.kit.clock import SystemClock
+from smsgw.simulator.billing import Billing, price_list
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.store.opening import bring_up_to_date
 from smsgw.web.server import Look
@@ -31,6 +33,8 @@ PRICE: Final = "€1.20"
 REPLY: Final = "{service}: your code is {code}. It opens the forecast until {valid_until} UTC. {price} was charged."
 LENGTH: Final = 8
 CODE_PATTERN: Final = rf"\b[{DIGITS}{LETTERS}]{{{LENGTH}}}\b"
+MERCHANT: Final = "gold"
+GOODS: Final = {250: 250, 500: 450, 1000: 800}  # gold: cents
 _PORT_TAKEN: Final = 69  # EX_UNAVAILABLE
 _CANNOT_CREATE: Final = 73  # EX_CANTCREAT
 
@@ -55,12 +59,15 @@ async def open_demo(places: Places, stack: AsyncExitStack) -> tuple[App, str]:
     if page == verify:
         raise StartError(f"demo: the page and the verify address cannot both have port {page}", _PORT_TAKEN)
     password = secrets.token_urlsafe(6)
-    smsc = Smsc(SmscSettings(host=places.host, password=password))
+    billing = Billing()
+    smsc = Smsc(SmscSettings(host=places.host, password=password), billing=billing)
     smsc_port = await smsc.start()
     stack.push_async_callback(smsc.stop)
     site_url = f"http://{places.host}:{page}"
-    look = Look(templates=TEMPLATES, static=STATIC, words={"home": f"{site_url}/"})
-    app = App(await _configuration(places, smsc_port, verify, password, site_url), look=look)
+    look = Look(templates=TEMPLATES, static=STATIC, words={"home": f"{site_url}/"}, frames=site_url)
+    configuration = await _configuration(places, smsc_port, verify, password, site_url)
+    billing.rates = price_list(goods.build(configuration.merchants, configuration.links), "operator")
+    app = App(configuration, look=look)
     await app.start()
     stack.push_async_callback(app.stop)
     offer = Offer(
@@ -68,10 +75,12 @@ async def open_demo(places: Places, stack: AsyncExitStack) -> tuple[App, str]:
         keyword=KEYWORD,
         price=PRICE,
         verify_url=f"http://{places.host}:{verify}/v/{SERVICE}",
+        pay_url=f"http://{places.host}:{verify}/pay/{MERCHANT}",
         site_url=site_url,
     )
+    purse = Purse(MERCHANT, lambda: app.return_keys(MERCHANT), SystemClock().now_ms)
     door = Door(SERVICE, lambda: app.return_keys(SERVICE), SystemClock().now_ms)
-    site = create_site(smsc=smsc, offer=offer, door=door, code_pattern=CODE_PATTERN)
+    site = create_site(smsc=smsc, offer=offer, door=door, purse=purse, code_pattern=CODE_PATTERN)
     await _serve(site, places.host, page, stack)
     return app, site_url
 
@@ -94,6 +103,17 @@ async def _configuration(
                 title=TITLE,
                 price=PRICE,
                 length=LENGTH,
+                shelf=Shelf(
+                    merchant=MERCHANT,
+                    title="Ember Vale",
+                    support="help@ember.example",
+                    return_url=f"{site_url}/gold/back",
+                    country="BG",
+                    prefix="359",
+                    currency="EUR",
+                    goods=GOODS,
+                    billed_from=7001,
+                ),
             )
         )
     except OSError as error:

@@ -135,12 +135,17 @@ class Returns:
         if redemption.handle:
             return redemption.handle
         now_ms = self._ports.clock.now_ms()
-        _, signer = max(
-            (one for one in self._keys[redemption.service] if one[0] <= now_ms),
-            key=lambda one: one[0],
-            default=self._keys[redemption.service][0],
-        )
-        return signer.sign(claims(redemption, settings, now_ms))
+        return self._signer(redemption.service, now_ms).sign(claims(redemption, settings, now_ms))
+
+    def sign(self, name: str, kind: str, told: Mapping[str, Any]) -> str:
+        """Return claims of another kind, signed with the key of a service or merchant."""
+        signer = self._signer(name, self._ports.clock.now_ms())
+        return Signer(signer.key_id, signer.secret, kind).sign(told)
+
+    def _signer(self, name: str, now_ms: int) -> Signer:
+        """Return the newest key that is in use by now."""
+        keys = self._keys[name]
+        return max((one for one in keys if one[0] <= now_ms), key=lambda one: one[0], default=keys[0])[1]
 
 
 def new_key(ports: Ports, service: str, purpose: str, now_ms: int, from_ms: int) -> ServiceKey:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 ALGORITHM: Final = "HS256"
-KIND: Final = "smsgw-return+jws"  # so that no token of another purpose is taken for one
+KIND: Final = "smsgw-return+jws"  # typ: so that no token of another purpose is taken for one
 _json = msgspec.json.encode
 
 
@@ -23,12 +23,13 @@ class Signer:
     Args:
         key_id: tells the merchant which key it is.
         secret: at least 32 random bytes, shared with the merchant.
+        kind: what the tokens are for.
     """
 
-    def __init__(self, key_id: str, secret: bytes) -> None:
+    def __init__(self, key_id: str, secret: bytes, kind: str = KIND) -> None:
         self.key_id = key_id
         self.secret = secret
-        self._head = _base64(_json({"alg": ALGORITHM, "kid": key_id, "typ": KIND})) + b"."
+        self._head = _base64(_json({"alg": ALGORITHM, "kid": key_id, "typ": kind})) + b"."
         self._mac = hmac.new(secret, digestmod="sha256")  # copied for each token: cheaper than beginning anew
 
     def sign(self, claims: Mapping[str, Any]) -> str:

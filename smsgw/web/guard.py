@@ -48,7 +48,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await _for_programs(request, handler)
     else:
         response = await _for_browsers(request, handler)
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)  # a page may say what else it needs
     return response
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import aiohttp_jinja2
 import jinja2
+import msgspec
 from aiohttp import web
 from msgspec import Struct
 
@@ -18,7 +19,7 @@ from smsgw.errors import StartError
 from smsgw.flows.apikeys import ApiKeys
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.desk import Payments
-from smsgw.flows.payments.watch import Watch
+from smsgw.flows.payments.watch import MOST, Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.returns import Returns
@@ -27,6 +28,8 @@ from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
 from smsgw.web import metrics
 from smsgw.web.api.rooms import Api, Merchants
+from smsgw.web.checkout import routes as checkout
+from smsgw.web.checkout.room import Room
 from smsgw.web.connection import Connection, Refusal
 from smsgw.web.express import Express, Visitor
 from smsgw.web.guard import IDS, guard, page_of, refused
@@ -54,7 +57,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     send: Callable[[Sequence[Outgoing]], None]  # takes messages that have been committed
     payments: Payments
     wake: Callable[[Collection[str]], None] = lambda _: None  # hears whose events are due; must not fail or wait
-    watch: Watch | None = None  # wakes pages that wait for a payment
+    watch: Watch = msgspec.field(default_factory=Watch)  # wakes pages that wait for a payment
     links: Callable[[], Mapping[str, Bound]] = dict  # that are watched, by name
 
 
@@ -64,6 +67,7 @@ class Look(Struct, frozen=True, kw_only=True):
     templates: Path = _HERE / "templates"  # with a message.html, which is given a title and a text
     static: Path = _HERE / "static"  # served as /static, for the templates
     words: dict[str, str] = {}  # what the templates are given beside those
+    frames: str = "'none'"  # who may show the checkout in a frame (CSP): nobody, but the demo
 
 
 def create(
@@ -103,9 +107,27 @@ def create(
         wake=desks.wake,
     )
     Api(settings, merchants, catalog).route(app)
+    checkout.route(app, _checkout_room(settings, desks, catalog, look))
     app.router.add_static("/static", look.static)
     app.router.add_static("/docs/static", _HERE / "static")
     return app
+
+
+def _checkout_room(settings: Web, desks: Desks, catalog: Catalog, look: Look) -> Room:
+    return Room(
+        ports=desks.ports,
+        catalog=catalog,
+        payments=desks.payments,
+        watch=desks.watch,
+        returns=desks.returns,
+        proxies=networks(tuple(settings.proxies)),
+        secure=settings.public_url.startswith("https:"),
+        frames=look.frames,
+        body_timeout_s=settings.body_timeout_s,
+        patience_s=settings.verify_timeout_s,
+        assets=checkout.assets(),
+        most_streams=min(MOST, settings.max_connections // 2),  # the other half is for those who come to pay
+    )
 
 
 class _Discreet(logging.Logger):

@@ -116,9 +116,14 @@ def visitor_of(request: web.Request, proxies: Sequence[Network]) -> str:
 
 def location(settings: ServiceSettings, redemption: Redemption, token: str) -> str:
     """Return the merchant's page for an outcome, with the return token and the merchant's own state."""
-    before, behind = _around_token(target(settings, redemption.outcome))
-    state = f"&state={quote_plus(redemption.state)}" if redemption.state else ""
-    return f"{before}{token}{state}{behind}"
+    return with_fields(target(settings, redemption.outcome), token, redemption.state)
+
+
+def with_fields(page_url: str, token: str, state: str) -> str:
+    """Return a merchant's page with a return token and the merchant's own state."""
+    before, behind = _around_token(page_url)
+    own = f"&state={quote_plus(state)}" if state else ""
+    return f"{before}{token}{own}{behind}"
 
 
 @lru_cache(maxsize=10_000)  # far more than there are pages

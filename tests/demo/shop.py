@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from smsgw.demo.door import Door
+from smsgw.demo.purse import Purse
 from smsgw.demo.site import Offer, create_site
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.tokens import Signer
@@ -49,10 +50,12 @@ class Shop:
             keyword="SUN",
             price="€1.20",
             verify_url=self.verify_url,
+            pay_url=self.verify_url.replace("/v/sunrise", "/pay/gold"),
             site_url=self.url,
         )
         door = Door("sunrise", lambda: {"key_1": SECRET}, SystemClock().now_ms)
-        app = create_site(smsc=self.smsc, offer=offer, door=door)
+        purse = Purse("gold", lambda: {"key_1": SECRET}, SystemClock().now_ms)
+        app = create_site(smsc=self.smsc, offer=offer, door=door, purse=purse)
         self._site = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await self._site.setup()
         await web.SockSite(self._site, site).start()

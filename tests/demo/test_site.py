@@ -93,6 +93,7 @@ async def test_every_page_is_served_with_headers_that_allow_nothing_foreign(path
             "img-src": "'self'",
             "connect-src": f"'self' {verify}",
             "form-action": f"'self' {verify} {one.url}",
+            "frame-src": f"'self' {verify}",
             "base-uri": "'none'",
             "frame-ancestors": "'none'",
         }

@@ -41,9 +41,23 @@ function showMessages(changed) {
     if (known) known.replaceWith(bubble(message));
     else messages.append(bubble(message));
   }
+  suggest(changed);
   empty.hidden = true;
-  $("hint").parentElement.hidden = messages.querySelector(".received .use") !== null;
+  const { question } = $("hint").dataset;
+  $("hint").parentElement.hidden = question ? question !== "open" : messages.querySelector(".received .use") !== null;
   thread.scrollTop = thread.scrollHeight;
+}
+
+// A question is answered by the word that it asks for; the suggestion writes it, its owner sends it.
+function suggest(changed) {
+  const hint = $("hint");
+  for (const message of changed) {
+    if (message.answer) {
+      hint.dataset.text = message.answer;
+      hint.replaceChildren("Answer ", make("b", { textContent: message.answer }));
+      hint.dataset.question = "open";
+    } else if (message.state !== "received" && hint.dataset.question === "open") hint.dataset.question = "answered";
+  }
 }
 
 function useCode(code) {

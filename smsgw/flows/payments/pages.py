@@ -11,8 +11,8 @@ _FORM = re.compile(r"([0-9a-z]{26})-([0-9A-Za-z_-]{16,64})").fullmatch
 
 
 def path_of(ports: Ports, payment: str) -> str:
-    """Return the path of a payment's page; no merchant's name is as long as a token."""
-    return f"/pay/{token_of(ports, payment)}"
+    """Return the path of a payment's page; /pay/<merchant> is where one begins."""
+    return f"/pay/p/{token_of(ports, payment)}"
 
 
 def token_of(ports: Ports, payment: str) -> str:
