@@ -150,6 +150,7 @@ class App:
             payments=payments,
             wake=webhooks.wake,
             watch=watch,
+            links=lambda: self.links,
         )
         settings_of_web = configuration.main.web
         server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)

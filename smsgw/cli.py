@@ -17,18 +17,19 @@ from typer.core import TyperGroup
 
 from smsgw import settings
 from smsgw.app import App
-from smsgw.commands import codes, ground, keys, messages, webhooks
+from smsgw.commands import codes, ground, keys, messages, numbers, webhooks
 from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, errors, load, screen, tell
 from smsgw.commands.simulate import simulate
 from smsgw.commands.trace import trace
 from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
-from smsgw.domain import catalog
+from smsgw.domain import catalog, goods_texts, money
 from smsgw.domain.catalog import Service
+from smsgw.domain.goods_texts import Offer
 from smsgw.kit import logs, passwords, tls
 from smsgw.kit.clock import SystemClock
 from smsgw.kit.systemd import Systemd
-from smsgw.settings import Configuration
+from smsgw.settings import Configuration, MerchantSettings
 from smsgw.simulator.load import LoadPlan
 from smsgw.store.opening import bring_up_to_date
 
@@ -44,6 +45,7 @@ _ORDER: Final = (
     "codes",
     "keys",
     "messages",
+    "numbers",
     "webhooks",
     "trace",
     "version",
@@ -68,6 +70,7 @@ commands = typer.Typer(
 commands.add_typer(codes.commands, name="codes")
 commands.add_typer(keys.commands, name="keys")
 commands.add_typer(messages.commands, name="messages")
+commands.add_typer(numbers.commands, name="numbers")
 commands.add_typer(webhooks.commands, name="webhooks")
 commands.command()(trace)
 commands.command()(simulate)
@@ -136,9 +139,41 @@ def check(config: ConfigFile = DEFAULT_FILE) -> None:
         links = ", ".join(sold.links) or "all links"
         table.add_row(name, sold.short_code, ", ".join(sold.keywords), links, *_costs(service, configuration))
     counts = f"{len(configuration.links)} link(s), {len(configuration.services)} service(s)"
+    if configuration.merchants:
+        counts += f", {len(configuration.merchants)} merchant(s)"
     screen.print(f"{config}: {counts}, no mistakes", markup=False)
     if configuration.services:
         screen.print(table)
+    if configuration.merchants:
+        screen.print(_goods(configuration))
+
+
+def _goods(configuration: Configuration) -> Table:
+    """Return what merchants sell: each product at each of its prices, where, how, and what its question takes."""
+    shown = ground.table("merchant", "product", "price", "charged at", "question")
+    for name, merchant in configuration.merchants.items():
+        rows: dict[tuple[str, str], list[Offer]] = {}
+        for offer in goods_texts.offers(merchant, configuration.links):
+            rows.setdefault((offer.product, offer.tariff), []).append(offer)
+        for (product, _), offers in rows.items():
+            price = money.plain(offers[0].price.amount_minor, offers[0].price.currency)
+            shown.add_row(name, product, price, ", ".join(map(_charged, offers)), _asked(merchant, offers))
+        for product in sorted(merchant.products.keys() - {product for product, _ in rows}):
+            shown.add_row(name, product, "-", "nowhere", "-")
+    return shown
+
+
+def _charged(offer: Offer) -> str:
+    """Return in words where and how a price is charged."""
+    code = f" {offer.charge.short_code}" if offer.charge.short_code else ""
+    return f"{offer.link} ({offer.profile.way}{code})"
+
+
+def _asked(merchant: MerchantSettings, offers: list[Offer]) -> str:
+    """Return in words what a question takes in each language, where it takes most."""
+    each = [goods_texts.prompt_costs(merchant, offer) for offer in offers]
+    dearest = {language: max((one[language] for one in each), key=lambda cost: cost.total) for language in each[0]}
+    return "; ".join(f"{language}: {cost}" for language, cost in dearest.items())
 
 
 def _costs(service: Service, configuration: Configuration) -> tuple[str, str]:

@@ -33,6 +33,7 @@ MIGRATED = (
     "0005_every_smsc",
     "0006_receipts",
     "0007_seals_and_endpoints",
+    "0008_payments",
 )
 SERVICE: Final = """
 short_code = "1234"
@@ -153,6 +154,67 @@ def test_check_shows_what_answers_cost_and_what_other_letters_would_save(
     assert done.stdout.splitlines()[-1].split()[5:] == told.split()
 
 
+MERCHANT: Final = """
+title = "Golden Games"
+support = "help@games.example"
+reply_addresses = ["1777"]
+return_url = "https://games.example/back"
+[products.gold-250]
+title = { en = "250 gold", bg = "250 злато" }
+tariffs = ["small"]
+[products.gold-1000]
+title = { en = "1000 gold" }
+tariffs = ["large"]
+[tariffs.small]
+amount_minor = 250
+currency = "EUR"
+[tariffs.small.operators.north]
+charge = "billed"
+[tariffs.small.operators.south]
+charge = "premium"
+short_code = "1920"
+[tariffs.large]
+amount_minor = 1000
+currency = "JPY"
+[tariffs.large.operators]
+"""
+PAYING: Final = '[charging.billed]\nway = "mt"\nproof = "response"\n[charging.premium]\nway = "mo"\n'
+
+
+def test_check_shows_what_merchants_sell_where_and_what_its_question_takes(folder: Path) -> None:
+    for link in ("north", "south"):
+        put(folder, f"links/{link}.toml", LINK + PAYING)
+    put(folder, "links/north.password", "secret")
+    put(folder, "merchants/gold.toml", MERCHANT)
+    done = smsgw(folder, "check")
+    assert done.returncode == 0, done.stderr
+    assert ": 2 link(s), 1 service(s), 1 merchant(s), no mistakes" in done.stdout
+    assert [re.split(" {2,}", line.strip()) for line in done.stdout.splitlines()[-3:]] == [
+        ["merchant", "product", "price", "charged at", "question"],
+        [
+            *("gold", "gold-250", "2.50 EUR", "north (mt), south (mo 1920)"),
+            "en: GSM 7 bit, 1 SMS; bg: UCS-2, 2 SMS",
+        ],
+        ["gold", "gold-1000", "-", "nowhere", "-"],
+    ]
+
+
+def test_check_names_what_is_wrong_with_a_merchant_and_its_operators_credentials(folder: Path) -> None:
+    direct = '[charging.premium]\nway = "direct"\nurl = "https://api.example"\ncredentials_file = "api.secret"\n'
+    put(folder, "links/north.toml", LINK + PAYING)
+    put(folder, "links/south.toml", LINK + PAYING.partition("[charging.premium]")[0] + direct)
+    put(folder, "links/north.password", "secret")
+    put(folder, "merchants/gold.toml", MERCHANT.replace('"250 gold"', f'"{"x" * 160}"').replace("https", "gopher"))
+    done = smsgw(folder, "check")
+    assert done.returncode == 78
+    assert [line.split(": ")[1:3] for line in done.stderr.splitlines()] == [
+        [str(folder / "merchants" / "gold.toml"), "return_url"],
+        [str(folder / "merchants" / "gold.toml"), "tariffs.small.operators.south.short_code"],
+        [str(folder / "merchants" / "gold.toml"), "charge_text.en"],
+        [str(folder / "links" / "south.toml"), "charging.premium.credentials_file"],
+    ]
+
+
 def test_check_names_characters_that_are_refused_and_their_places(folder: Path) -> None:
     put(folder, "services/sun.toml", SERVICE.replace("{code}", "Да {code}") + 'characters = "refuse"\n')
     done = smsgw(folder, "check")
@@ -258,7 +320,7 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0007: use the newer program"
+    assert found == "the database has migration 9999, this program knows up to 0008: use the newer program"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -418,6 +480,7 @@ def test_help_lists_what_runs_a_gateway_first() -> None:
         "codes",
         "keys",
         "messages",
+        "numbers",
         "webhooks",
         "trace",
         "version",

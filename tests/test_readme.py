@@ -43,7 +43,7 @@ def test_the_lines_lead_to_a_daemon_that_may_start(checkout: Path) -> None:
             ["bash", "-c", script], cwd=checkout, capture_output=True, text=True, timeout=60, check=False
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert "1 link(s), 1 service(s), no mistakes" in done.stdout
+        assert "1 link(s), 1 service(s), 1 merchant(s), no mistakes" in done.stdout
     assert (checkout / ".smsgw" / "conf" / "smsgw.db").exists()
     password = checkout / ".smsgw" / "conf" / "links" / "example-operator.password"
     assert password.read_text() == "secret\n", "which is what simulate wants"

@@ -9,7 +9,18 @@ from msgspec import Struct, structs
 
 from smsgw.domain import catalog
 from smsgw.errors import SettingsError
-from smsgw.settings import Answers, Configuration, LinkSettings, ServiceSettings, Settings, load, warnings
+from smsgw.settings import (
+    Answers,
+    ChargeProfile,
+    Configuration,
+    LinkSettings,
+    MerchantSettings,
+    ServiceSettings,
+    Settings,
+    load,
+    warnings,
+)
+from smsgw.settings.merchant import Cap, Charge, Product, Tariff
 from smsgw.settings.reading import _stand_ins
 
 LINK = 'host = "smsc.example"\nport = 2775\nsystem_id = "us"\npassword_file = "north.password"\n'
@@ -22,6 +33,22 @@ success_url = "https://x.example/in"
 expired_url = "https://x.example/over"
 invalid_url = "https://x.example/what"
 """
+
+MERCHANT = """
+title = "Golden Games"
+support = "help@games.example"
+reply_addresses = ["1777"]
+return_url = "https://games.example/back"
+[products.gold-250]
+title = { en = "250 gold" }
+tariffs = ["small"]
+[tariffs.small]
+amount_minor = 250
+currency = "EUR"
+[tariffs.small.operators.north]
+charge = "billed"
+"""
+CHARGING = '[charging.billed]\nway = "mt"\nproof = "response"\n'
 
 
 @pytest.fixture
@@ -386,6 +413,235 @@ def test_postgres_needs_to_know_where(folder: Path) -> None:
     assert problems(folder) == [f"smsgw.toml: {expected}"]
 
 
+# --- merchants ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(folder: Path) -> Path:
+    """The same with a merchant in it."""
+    write(folder, {"links/north.toml": LINK + CHARGING, "merchants/gold.toml": MERCHANT})
+    return folder
+
+
+def all_problems(folder: Path) -> list[str]:
+    """What is wrong, in all that `smsgw check` looks at, with the folder's name left out."""
+    with pytest.raises(SettingsError) as caught:
+        load(folder / "smsgw.toml", environment={}, check=catalog.problems)
+    return [problem.replace(f"{folder}{os.sep}", "") for problem in caught.value.problems]
+
+
+def test_a_merchant_s_tables_are_read(shop: Path) -> None:
+    found = load(shop / "smsgw.toml", environment={}, check=catalog.problems)
+    merchant = found.merchants["gold"]
+    assert merchant.products["gold-250"].title == {"en": "250 gold"}
+    assert merchant.tariffs["small"].operators["north"].charge == "billed"
+    assert found.links["north"].charging["billed"].proof == "response"
+
+
+@pytest.mark.parametrize(
+    ("was", "line", "problem"),
+    [
+        (
+            "[products.gold-250]",
+            "[products.gold-250]\nunits = 0",
+            "products.gold-250.units: 0 is not allowed; allowed are whole numbers from 1 to 1000000000",
+        ),
+        ('tariffs = ["small"]', "", "products.gold-250.tariffs: missing; it must be set"),
+        (
+            "[products.gold-250]",
+            "[products.gold-250]\nunit = 1",
+            "products.gold-250.unit: no such setting; there are tariffs, title, units",
+        ),
+        (
+            "[products.gold-250]",
+            "[products.Gold]",
+            (
+                'products.Gold: "Gold" is not allowed; allowed are 1 to 40 of a-z 0-9 _ -, beginning with a letter or '
+                "digit"
+            ),
+        ),
+        (
+            '{ en = "250 gold" }',
+            '{ en = "250 gold", de = "x" }',
+            'products.gold-250.title.de: "de" is not allowed; allowed are "en", "bg", "uk", "ru"',
+        ),
+        (
+            '{ en = "250 gold" }',
+            "{ en = 250 }",
+            "products.gold-250.title.en: 250 is not allowed; allowed are texts in quotes of 1 to 480 characters",
+        ),
+        (
+            'title = { en = "250 gold" }',
+            "title = 5",
+            (
+                "products.gold-250.title: 5 is not allowed; allowed are tables only: its settings below a line "
+                "with its name in [ ]"
+            ),
+        ),
+        (
+            "amount_minor = 250",
+            "amount_minor = 2.5",
+            "tariffs.small.amount_minor: 2.5 is not allowed; allowed are whole numbers from 1 to 100000000",
+        ),
+        (
+            'currency = "EUR"',
+            'currency = "euro"',
+            'tariffs.small.currency: "euro" is not allowed; allowed are codes of ISO 4217 such as "EUR"',
+        ),
+        ('currency = "EUR"', "", "tariffs.small.currency: missing; it must be set"),
+        ('charge = "billed"', "", "tariffs.small.operators.north.charge: missing; it must be set"),
+        (
+            'charge = "billed"',
+            'charge = "billed"\nservice_type = "toolong"',
+            (
+                'tariffs.small.operators.north.service_type: "toolong" is not allowed; allowed are texts in '
+                "quotes of at most 5 characters"
+            ),
+        ),
+        (
+            'charge = "billed"',
+            'charge = "billed"\n[[caps]]\nper = "day"\ncount = 1\n[[caps]]\nper = "week"\ncount = 1',
+            'caps[2].per: "week" is not allowed; allowed are "payment", "day", "month"',
+        ),
+        ('charge = "billed"', 'charge = "billed"\n[[caps]]\ncount = 1', "caps[1].per: missing; it must be set"),
+        (
+            'charge = "billed"',
+            'charge = "billed"\n[[caps]]\nper = "day"\ncount = 1\nover = 1',
+            'caps[1].over: 1 is not allowed; allowed are "product", "merchant", "all"',
+        ),
+        (
+            'charge = "billed"',
+            'charge = "billed"\n[[caps]]\nper = "day"\namount_minor = "x"\ncurrency = "EUR"',
+            'caps[1].amount_minor: "x" is not allowed; allowed are whole numbers from 0 to 1000000000',
+        ),
+        (
+            'support = "help@games.example"',
+            'support = "help@games.example"\ncaps = [5]',
+            "caps[1]: 5 is not allowed; allowed are tables only: its settings below a line with its name in [ ]",
+        ),
+        (
+            'support = "help@games.example"',
+            "support = 'help@games.example'\ncaps = [" + "{per = 'day', count = 1}, " * 21 + "]",
+            "caps: 21 are not allowed; allowed are lists of at most 20 items",
+        ),
+        (
+            '["1777"]',
+            '["1777", "12"]',
+            (
+                'reply_addresses: ["1777", "12"] is not allowed; allowed are lists of 1 to 10 items, each one '
+                "of these: short codes of 3 to 15 digits"
+            ),
+        ),
+        (
+            "operators.north]",
+            "operators.west]",
+            "tariffs.small.operators.west: there is no link of this name; there are north",
+        ),
+    ],
+)
+def test_a_mistake_in_a_merchant_s_table_is_told_with_its_path_and_once(
+    shop: Path, was: str, line: str, problem: str
+) -> None:
+    assert was in MERCHANT
+    write(shop, {"merchants/gold.toml": MERCHANT.replace(was, line)})
+    assert all_problems(shop)[0] == f"merchants/gold.toml: {problem}"
+    if "Gold" not in line:
+        assert len(all_problems(shop)) == 1
+
+
+def test_one_mistake_in_a_table_does_not_hide_the_next(shop: Path) -> None:
+    text = MERCHANT.replace("amount_minor = 250", "amount_minor = 0").replace('["small"]', '["smal"]')
+    write(shop, {"merchants/gold.toml": text.replace("charge =", "service_type = 7\ncharge =")})
+    assert [problem.split(": ")[1] for problem in all_problems(shop)] == [
+        "tariffs.small.amount_minor",
+        "tariffs.small.operators.north.service_type",
+        "products.gold-250.tariffs",
+    ]
+
+
+def test_a_wrong_language_makes_no_title_wrong(shop: Path) -> None:
+    text = MERCHANT.replace('{ en = "250 gold" }', '{ bg = "250 злато" }')
+    write(shop, {"merchants/gold.toml": f"language = 'de'{text}"})
+    [problem] = all_problems(shop)
+    assert problem.startswith('merchants/gold.toml: language: "de" is not allowed; allowed are "en", "bg", "uk", "ru"')
+
+
+@pytest.mark.parametrize("wrong", MerchantSettings.__struct_fields__)
+def test_a_merchant_s_wrong_setting_is_told_once_and_makes_nothing_else_wrong(shop: Path, wrong: str) -> None:
+    head, _, tail = MERCHANT.partition("[products.")
+    head = "".join(f"{line}\n" for line in head.splitlines() if not line.startswith(f"{wrong} ="))
+    pieces = [piece for piece in f"[products.{tail}".split("\n[") if not piece.lstrip("[").startswith(wrong)]
+    body = "\n".join(f"[{piece.lstrip('[')}" for piece in pieces)
+    write(shop, {"merchants/gold.toml": f"{wrong} = 1979-05-27\n{head}{body}\n"})
+    [problem] = all_problems(shop)
+    assert problem.startswith(f"merchants/gold.toml: {wrong}: 1979-05-27 is not allowed")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "[charging.Fast]\nway = 'mo'",
+            (
+                'charging.Fast: "Fast" is not allowed; allowed are 1 to 40 of a-z 0-9 _ -, beginning with a letter or '
+                "digit"
+            ),
+        ),
+        ("[charging.fast]", "charging.fast.way: missing; it must be set"),
+        (
+            "[charging.fast]\nway = 'sms'\nurl = 'x'\nproof = 'receipt'",
+            'charging.fast.way: "sms" is not allowed; allowed are "mo", "mt", "direct"',
+        ),
+        (
+            "[charging.fast]\nway = 'mt'\nproof = 'response'\nvalidity_s = 0\n",
+            "charging.fast.validity_s: 0 is not allowed; allowed are numbers from 0.001 to 31622400",
+        ),
+        (
+            "[charging.fast]\nway = 'mt'\nproof = 'response'\nreceipt_states = {PAID = 'yes'}\n",
+            'charging.fast.receipt_states.PAID: "yes" is not allowed; allowed are "charged", "failed", "progress"',
+        ),
+        (
+            "[receipt_states]\nPAID = 'charged'\n",
+            'receipt_states.PAID: "charged" is not allowed; allowed are "delivered", "failed", "progress"',
+        ),
+    ],
+)
+def test_a_mistake_in_a_link_s_table_is_told_with_its_path(shop: Path, line: str, problem: str) -> None:
+    write(shop, {"links/north.toml": f"{LINK}{CHARGING}{line}\n"})
+    assert all_problems(shop) == [f"links/north.toml: {problem}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "prefixes = ['o88']",
+            (
+                'prefixes: ["o88"] is not allowed; allowed are lists, each one of these: the first digits of '
+                'numbers, with the country\'s, such as "35988"'
+            ),
+        ),
+        ("country = 'bg'", 'country: "bg" is not allowed; allowed are codes of ISO 3166 such as "BG"'),
+        ("country = 'QQ'", 'country: "QQ" is unknown; allowed are codes of ISO 3166 such as "BG"'),
+    ],
+)
+def test_whose_phones_a_link_has_is_told_in_codes(shop: Path, line: str, problem: str) -> None:
+    write(shop, {"links/north.toml": f"{LINK}{line}\n{CHARGING}"})
+    assert all_problems(shop) == [f"links/north.toml: {problem}"]
+
+
+def test_a_merchant_alone_is_enough(shop: Path) -> None:
+    (shop / "services" / "sun.toml").unlink()
+    write(shop, {"links/north.toml": f"{LINK}prefixes = ['35988']\n{CHARGING}"})
+    assert warnings(read(shop)) == []
+
+
+def test_an_operator_without_phones_is_warned_of(shop: Path) -> None:
+    write(shop, {"links/south.toml": LINK})  # where nothing is sold
+    [warning] = warnings(read(shop))
+    assert warning.startswith(f"{shop / 'links' / 'north.toml'}: no prefixes, no carriers: ")
+
+
 # --- at once --------------------------------------------------------------------------------------------------------
 
 
@@ -474,7 +730,9 @@ def test_where_a_service_is_sold_must_be_known_before_others_are_in_its_way(fold
     assert [Path(problem.split(": ")[0]).stem for problem in caught.value.problems] == ["moon", "sun"]
 
 
-@pytest.mark.parametrize("kind", [Settings, LinkSettings, ServiceSettings])
+@pytest.mark.parametrize(
+    "kind", [Settings, LinkSettings, ServiceSettings, MerchantSettings, Product, Tariff, Charge, Cap, ChargeProfile]
+)
 def test_what_must_be_set_has_a_stand_in(folder: Path, kind: type[Struct]) -> None:
     required = {field.encode_name for field in structs.fields(kind) if field.required}
     assert required <= _stand_ins(kind, "x").keys()

@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from smsgw.domain.consent import WORDS
 from smsgw.settings import LinkSettings, MerchantSettings
 from smsgw.settings.charging import Meaning
 from smsgw.settings.merchant import Language
@@ -59,6 +60,22 @@ class Merchant(Struct, frozen=True, kw_only=True):
     name: str
     settings: MerchantSettings
     goods: dict[str, Goods]
+
+
+def languages(settings: MerchantSettings) -> list[Language]:
+    """Return the languages that a merchant speaks: its own, and those that it has words in."""
+    titles = [language for product in settings.products.values() for language in product.title]
+    spoken = {settings.language, *titles, *settings.prompt, *settings.receipt_text, *settings.charge_text}
+    return [language for language in WORDS if language in spoken]
+
+
+def language_for(settings: MerchantSettings, wanted: str | None) -> Language:
+    """Return the language in which a buyer is spoken to: theirs ("uk", "uk-UA"), or the merchant's.
+
+    Only texts in these have been checked for their size.
+    """
+    known = (wanted or "").lower().replace("_", "-").partition("-")[0]
+    return next((language for language in languages(settings) if language == known), settings.language)
 
 
 def build(merchants: Mapping[str, MerchantSettings], links: Mapping[str, LinkSettings]) -> dict[str, Merchant]:

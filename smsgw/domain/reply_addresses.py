@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from smsgw.domain import goods
 from smsgw.domain.goods import Merchant
 from smsgw.settings.merchant import Language
 
@@ -10,15 +11,10 @@ def index(merchants: Mapping[str, Merchant]) -> dict[tuple[str, str], tuple[Lang
     """Return {(link, short code): languages} of all addresses that a question may be answered at."""
     found: dict[tuple[str, str], set[Language]] = {}
     for merchant in merchants.values():
-        languages = languages_of(merchant)
-        for goods in merchant.goods.values():
-            for link, price in goods.prices.items():
+        languages = goods.languages(merchant.settings)
+        for product in merchant.goods.values():
+            for link, price in product.prices.items():
                 own = [price.terms.short_code] if price.terms.way == "mo" else merchant.settings.reply_addresses
                 for address in own:
                     found.setdefault((link, address), set()).update(languages)
     return {place: tuple(sorted(languages)) for place, languages in found.items()}
-
-
-def languages_of(merchant: Merchant) -> set[Language]:
-    """Return the languages that a merchant's questions are asked in."""
-    return {merchant.settings.language}.union(*(goods.title for goods in merchant.goods.values()))

@@ -134,7 +134,7 @@ def _reply(
         text=storable(text) or "",
         received_ms=arrival.received_ms,
         languages=languages,
-        otherwise=_rule_answer(ports, catalog, route, to, now_ms) if isinstance(route, NoService) else [],
+        otherwise=[] if answer or not isinstance(route, NoService) else _rule_answer(ports, catalog, route, to, now_ms),
     )
 
 

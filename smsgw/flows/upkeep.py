@@ -90,6 +90,9 @@ class Upkeep:
             deleted = await sweep.forget_attempts(self._ports, self._retention)
             if deleted:
                 log.info("attempts.forgotten", rows=deleted)
+            ended = await sweep.forget_payments(self._ports, self._catalog.payments.keep_days)
+            if ended:
+                log.info("payments.forgotten", rows=ended)
             await operations.forget(self._ports, _FORGOTTEN_AT_ONCE)
             unclaimed = await sweep.forget_receipts(self._ports, self._retention)
             if unclaimed:

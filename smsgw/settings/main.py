@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.settings.kinds import Host, Name, Port, Seconds
@@ -26,6 +27,8 @@ class Web(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headers_timeout_s: Seconds = 15.0  # longest wait for a request on an open connection, to the end of its headers
     body_timeout_s: Seconds = 10.0  # longest wait for a request's body
     proxies: list[str] = []  # addresses and networks whose X-Forwarded-For is believed
+    # Addresses and networks that may read /metrics
+    metrics_ips: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1"])
     public_url: str = ""  # how the world reaches this address, behind its proxy; "": http://HOST:PORT
     verify_timeout_s: Seconds = 5.0  # longest wait for the store before a visitor is told to try again
     api_rate_per_s: Annotated[float, Meta(ge=0.001, le=100_000)] = (

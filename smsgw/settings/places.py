@@ -3,6 +3,7 @@
 import re
 from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 from smsgw.settings import words
 
@@ -63,3 +64,13 @@ def name_problems(field: str, name: str) -> list[str]:
     if "\0" not in name:
         return []
     return [f"{field}: {words.shown(name)} is not allowed; allowed are names of files, without NUL"]
+
+
+def is_url(value: str) -> bool:
+    """Whether this is an absolute http or https address, in the letters that stand in a header."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    printable = value.isascii() and value.isprintable() and " " not in value
+    return printable and parts.scheme in {"http", "https"} and bool(parts.hostname)

@@ -1,6 +1,6 @@
 """What the settings say of a submit_sm beyond its text: the values that may stand there, and what does not fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
@@ -91,18 +91,30 @@ def _too_new(link: "LinkSettings") -> Iterator[str]:
 
 
 def _common_problems(settings: "LinkSettings | ServiceSettings") -> Iterator[str]:
-    for field in ("service_type", "source_addr"):
-        value = getattr(settings, field)
-        if not (value.isascii() and value.isprintable()):
-            shown = words.shown(value)
-            yield f"{field}: {shown} is not allowed; allowed are the visible characters of ASCII and spaces"
-    address = settings.source_addr
+    yield from text_problems("service_type", settings.service_type)
+    yield from address_problems("source_addr", settings.source_addr)
+    yield from tlv_problems(settings.tlvs)
+
+
+def text_problems(field: str, value: str) -> Iterator[str]:
+    """Yield what is wrong with a C-octet string (SMPP 3.4 §3.1)."""
+    if not (value.isascii() and value.isprintable()):
+        yield f"{field}: {words.shown(value)} is not allowed; allowed are the visible characters of ASCII and spaces"
+
+
+def address_problems(field: str, address: str) -> Iterator[str]:
+    """Yield what is wrong with an address that messages come from."""
+    yield from text_problems(field, address)
     if len(address) > _LONGEST_NAME and not address.lstrip("+").isdigit():
         shown = words.shown(address)
-        yield f"source_addr: {shown} has {len(address)} characters; with letters {_LONGEST_NAME} are allowed"
-    tags = [f"0x{one.tag:04x}" for one in settings.tlvs]
+        yield f"{field}: {shown} has {len(address)} characters; with letters {_LONGEST_NAME} are allowed"
+
+
+def tlv_problems(tlvs: Sequence[Tlv]) -> Iterator[str]:
+    """Yield what is wrong with a vendor's optional parameters."""
+    tags = [f"0x{one.tag:04x}" for one in tlvs]
     yield from _twice("tlvs", tags)
-    for one, tag in zip(settings.tlvs, tags, strict=True):
+    for one, tag in zip(tlvs, tags, strict=True):
         if one.tag in _OURS:
             yield f"tlvs: {_ours(one.tag)}"
         try:

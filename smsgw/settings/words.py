@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
@@ -20,6 +20,22 @@ _BY_NAME: Final[Mapping[str, str]] = {
     "cstring and hex",
 }
 
+# The same for patterns that stand in several places.
+_BY_PATTERN: Final[Mapping[str, str]] = {
+    r"^[a-z0-9][a-z0-9_-]{0,39}\Z": "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit",
+    r"^[0-9]{3,15}\Z": "short codes of 3 to 15 digits",
+    r"^[A-Z]{3}\Z": 'codes of ISO 4217 such as "EUR"',
+    r"^([A-Z]{3})?\Z": 'codes of ISO 4217 such as "EUR"',
+    r"^([A-Z]{2})?\Z": 'codes of ISO 3166 such as "BG"',
+    r"^\+?[0-9]{2,15}\Z": 'the first digits of numbers, with the country\'s, such as "35988"',
+    r"^\+?[0-9]{1,15}\Z": 'numbers, or their first digits, with the country\'s, such as "35988"',
+}
+
+_TABLES: Final = "tables only: its settings below a line with its name in [ ]"
+
+# Settings whose tables are judged as a whole: an example says more about them than the name of a field.
+WHOLE: Final = frozenset({"tlvs"})
+
 
 def complaint(name: str, kind: object, value: object) -> str | None:
     """Return the sentence that refuses a value for the setting ``name`` of type ``kind``; None when it is allowed."""
@@ -35,6 +51,16 @@ def complaint(name: str, kind: object, value: object) -> str | None:
     words = _BY_NAME.get(name) or allowed(kind)
     told = f"; allowed are {words}" if words else f": {reason[0].lower()}{reason[1:]}"
     return f"{shown(value)} is not allowed{told}"
+
+
+def size_complaint(kind: object, values: Sequence[object]) -> str | None:
+    """Return the sentence that refuses a list for its size; None when it is allowed."""
+    info = inspect.type_info(kind)
+    if not isinstance(info, inspect.ListType):
+        return None
+    if (info.min_length or 0) <= len(values) <= (info.max_length if info.max_length is not None else len(values)):
+        return None
+    return f"{len(values)} are not allowed; allowed are lists{_size(info.min_length, info.max_length, 'item')}"
 
 
 def shown(value: object) -> str:
@@ -77,14 +103,15 @@ def _between(low: float | None, high: float | None) -> str:
 
 def _text(info: inspect.StrType) -> str:
     if info.pattern is not None:
-        return ""
+        return _BY_PATTERN.get(info.pattern, "")
     return f"texts in quotes{_size(info.min_length, info.max_length, 'character')}"
 
 
 def _list(info: inspect.ListType) -> str:
     size = _size(info.min_length, info.max_length, "item")
-    item = _SAY.get(type(info.item_type))
-    return f"lists{size}, each one of these: {item(info.item_type)}" if item else f"lists{size}"
+    say = _SAY.get(type(info.item_type))
+    item = say(info.item_type) if say else ""
+    return f"lists{size}, each one of these: {item}" if item else f"lists{size}"
 
 
 def _size(low: int | None, high: int | None, what: str) -> str:
@@ -110,5 +137,6 @@ _SAY: Final[Mapping[type, Callable[[Any], str]]] = {
     inspect.LiteralType: _words,
     inspect.UnionType: _either,
     inspect.BoolType: lambda _: "true and false",
-    inspect.StructType: lambda _: "tables only: its settings below a line with its name in [ ]",
+    inspect.StructType: lambda _: _TABLES,
+    inspect.DictType: lambda _: _TABLES,
 }

@@ -40,6 +40,7 @@ class PaymentRow(Struct, frozen=True, kw_only=True):
     status: str
     reason: str | None
     seq: int
+    facts: int
     created_ms: int
     confirm_by_ms: int
     prompted_ms: int | None
@@ -55,6 +56,7 @@ class FactRow(Struct, frozen=True, kw_only=True):
 
     id: str
     payment: str
+    place: int
     at_ms: int
     kind: str
     told: str  # JSON
@@ -125,6 +127,16 @@ class Paid(Struct, frozen=True, kw_only=True):
     confirmed_ms: int
 
 
+class Unknowns(Struct, frozen=True, kw_only=True):
+    """The payments at one operator of which nobody knows whether they were charged."""
+
+    link: str
+    count: int
+    oldest_ms: int  # when the oldest was confirmed
+    over_hour: int  # of those, confirmed more than an hour ago
+    over_day: int
+
+
 class MethodRow(Struct, frozen=True, kw_only=True):
     """A remembered number."""
 
@@ -183,6 +195,24 @@ async def by_phones(transaction: Transaction, address_keys: Collection[str], aft
     )
 
 
+async def open_of_phones(transaction: Transaction, msisdns: Collection[str]) -> list[PaymentRow]:
+    """Return the questions that stand at phones, at whatever reply address, oldest first; locked."""
+    if not msisdns:
+        return []
+    return _made(PaymentRow, await transaction.fetch("payments.open_of_phones", msisdns=sorted(msisdns)))
+
+
+async def forget(transaction: Transaction, before: str, count: int) -> int:
+    """Delete up to ``count`` payments with ids below one that have ended, with all that was known; return how many."""
+    ids = [name for (name,) in await transaction.fetch("payments.ended", before=before, count=count)]
+    if ids:
+        await transaction.execute("payments.forget_facts", ids=ids)
+        await transaction.execute("payments.forget_charges", ids=ids)
+        await transaction.execute("payments.forget_refunds", ids=ids)
+        await transaction.execute("payments.forget", ids=ids)
+    return len(ids)
+
+
 async def due(transaction: Transaction, now_ms: int, count: int) -> list[PaymentRow]:
     """Return payments of which something must happen by itself, the longest due first; locked, others' left out."""
     return _made(PaymentRow, await transaction.fetch("payments.due", now_ms=now_ms, count=count))
@@ -224,6 +254,17 @@ async def listed(
 async def unknown(reader: Reader, count: int) -> list[PaymentRow]:
     """Return the payments of which nobody knows whether they were charged, the oldest first."""
     return _made(PaymentRow, await reader.fetch("payments.unknown", count=count))
+
+
+async def figures(reader: Reader, hour_ms: int, day_ms: int) -> list[Unknowns]:
+    """Return at each operator the payments of which nobody knows: how many, since when, how many from before a time."""
+    return _made(Unknowns, await reader.fetch("payments.figures", hour_ms=hour_ms, day_ms=day_ms))
+
+
+async def count_odd(reader: Reader) -> int:
+    """Return how many payments have a discrepancy."""
+    row = await reader.fetch_one("payments.count_odd")
+    return int(row[0]) if row else 0
 
 
 async def odd(reader: Reader, count: int) -> list[PaymentRow]:

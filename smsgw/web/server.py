@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,10 +25,12 @@ from smsgw.flows.returns import Returns
 from smsgw.kit.clock import Clock
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
+from smsgw.web import metrics
 from smsgw.web.api.rooms import Api, Merchants
 from smsgw.web.connection import Connection, Refusal
 from smsgw.web.express import Express, Visitor
 from smsgw.web.guard import IDS, guard, page_of, refused
+from smsgw.web.metrics import Bound
 from smsgw.web.verify import Limits, Verify
 
 log = get_logger(__name__)
@@ -53,6 +55,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     payments: Payments
     wake: Callable[[Collection[str]], None] = lambda _: None  # hears whose events are due; must not fail or wait
     watch: Watch | None = None  # wakes pages that wait for a payment
+    links: Callable[[], Mapping[str, Bound]] = dict  # that are watched, by name
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -90,6 +93,7 @@ def create(
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
+    app.router.add_get("/metrics", metrics.page(desks.ports, settings, desks.links), allow_head=False)
     merchants = Merchants(
         ports=desks.ports,
         verifier=desks.verifier,

@@ -6,6 +6,7 @@ from smsgw.flows import spend, sweep
 from smsgw.flows.redeem import Verifier
 from smsgw.flows.visits import Redemption, Visit
 from smsgw.settings import Guessing, Retention
+from tests.flows.payments.market import market
 from tests.flows.world import SECOND, SUN, World, changed, world
 from tests.servers.engines import Engine
 from tests.store.look import select
@@ -178,3 +179,17 @@ async def test_what_a_server_asks_for_all_its_visitors_is_always_written(engine:
             await verifier.redeem(visit, 60)
         await verifier.close()
         assert await one.rows("attempts", "outcome") == [("expired",)] * 3
+
+
+async def test_payments_that_ended_long_ago_are_forgotten_and_those_that_are_odd_stay(engine: Engine) -> None:
+    async with market(engine) as one:
+        ended, odd, standing = [await one.prompted(msisdn=f"35988123456{n}") for n in range(3)]
+        await one.say("NO", "359881234560")
+        await one.payments.cancel(odd.id, one.everybody, "test")
+        await one.payments.record(odd.id, charged=True, told={})
+        one.clock.advance(31 * 86_400_000)
+        assert await sweep.forget_payments(one.ports, 32) == 0
+        assert await sweep.forget_payments(one.ports, 30) == 1
+        assert [name for (name,) in await one.rows("payments", "id")] == [odd.id, standing.id]
+        assert ended.id not in {payment for (payment,) in await one.rows("facts", "payment")}
+        assert await select(engine, "select name from tallies") == []

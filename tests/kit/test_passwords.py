@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from smsgw.errors import SettingsError
-from smsgw.kit.passwords import Passwords, Secret, problems, read_passwords
+from smsgw.kit.passwords import Passwords, Secret, problems, read_credentials, read_passwords
 from smsgw.kit.systemd import Systemd
-from smsgw.settings import Configuration, LinkSettings, Settings
+from smsgw.settings import ChargeProfile, Configuration, LinkSettings, Settings
 
 NOBODY = Systemd({})
 
@@ -125,6 +125,67 @@ def test_the_smsc_s_own_password_is_looked_at_as_well(tmp_path: Path, file: Path
     outbind = read_passwords(one, NOBODY)["north"].outbind
     assert outbind is not None
     assert outbind.matches("theirs")
+
+
+def charging(folder: Path, **files: str) -> Configuration:
+    """A link with a charge profile for each file; its password is right."""
+    profiles = {name: ChargeProfile(way="direct", credentials_file=file) for name, file in files.items()}
+    link = LinkSettings(
+        host="x",
+        system_id="us",
+        password_file="north.password",
+        charging={**profiles, "billed": ChargeProfile(way="mt")},
+    )
+    return Configuration(
+        file=folder / "smsgw.toml", state_dir=folder, main=Settings(), links={"north": link}, services={}
+    )
+
+
+def test_credentials_of_charging_apis_belong_to_link_and_profile(tmp_path: Path, file: Path) -> None:
+    write(tmp_path / "links" / "api.secret", b"user:pass word\n")
+    write(tmp_path / "links" / "api.token", b"t" * 4_096)
+    one = charging(tmp_path, wallet="api.secret", vouchers="api.token")
+    found_there = {key: secret.reveal() for key, secret in read_credentials(one, NOBODY).items()}
+    assert found_there == {("north", "wallet"): "user:pass word", ("north", "vouchers"): "t" * 4_096}
+    assert problems(one, NOBODY) == []
+
+
+def test_credentials_may_come_from_the_service_manager(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    write(tmp_path / "credentials" / "api.secret", b"better")
+    systemd = Systemd({"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")})
+    found_there = read_credentials(charging(tmp_path, wallet="api.secret"), systemd)
+    assert found_there["north", "wallet"].reveal() == "better"
+
+
+@pytest.mark.parametrize(
+    ("octets", "mode", "told"),
+    [
+        (b"", 0o600, "is empty; write the operator's credentials into it"),
+        (b"t" * 4_097, 0o600, "no credentials that HTTP can carry; allowed are 1 to 4096 characters of ASCII"),
+        (
+            b"two\r\nX-Header: rows",
+            0o600,
+            "no credentials that HTTP can carry; allowed are 1 to 4096 characters of ASCII",
+        ),
+        ("тайна".encode(), 0o600, "no credentials that HTTP can carry; allowed are 1 to 4096 characters of ASCII"),
+        (b"token", 0o604, "everybody may read the credentials; run: chmod o= {file}"),
+    ],
+)
+def test_what_are_no_credentials_is_told_without_them(
+    tmp_path: Path, file: Path, octets: bytes, mode: int, told: str
+) -> None:
+    secret = write(tmp_path / "links" / "api.secret", octets, mode)
+    one = charging(tmp_path, wallet="api.secret")
+    place = f"{tmp_path / 'links' / 'north.toml'}: charging.wallet.credentials_file: {secret}"
+    assert problems(one, NOBODY) == [f"{place}: {told.replace('{file}', str(secret))}"]
+    with pytest.raises(SettingsError, match=r"charging\.wallet\.credentials_file"):
+        read_credentials(one, NOBODY)
+
+
+def test_credentials_that_are_not_there_are_told_with_what_to_do(tmp_path: Path, file: Path) -> None:
+    [problem] = problems(charging(tmp_path, wallet="missing"), NOBODY)
+    assert problem.endswith("No such file or directory; write the operator's credentials into this file, chmod 600")
 
 
 def test_a_secret_is_not_seen_by_accident() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from msgspec import Meta, Struct
 
-from smsgw.settings.words import complaint, shown
+from smsgw.settings.words import complaint, shown, size_complaint
 
 
 class Inner(Struct):
@@ -74,3 +74,31 @@ def test_a_pattern_is_told_in_words_where_there_are_some() -> None:
 )
 def test_a_value_is_shown_as_it_is_written_and_not_at_length(value: object, text: str) -> None:
     assert shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "sentence"),
+    [
+        (Annotated[list[Inner], Meta(max_length=2)], 2, None),
+        (Annotated[list[Inner], Meta(max_length=2)], 3, "3 are not allowed; allowed are lists of at most 2 items"),
+        (Annotated[list[Inner], Meta(min_length=1)], 0, "0 are not allowed; allowed are lists of at least 1 item"),
+        (list[Inner], 1_000, None),
+        (dict[str, Inner], 1_000, None),
+    ],
+)
+def test_a_list_of_tables_has_a_size(kind: object, count: int, sentence: str | None) -> None:
+    assert size_complaint(kind, [{}] * count) == sentence
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        (r"^[A-Z]{3}\Z", 'codes of ISO 4217 such as "EUR"'),
+        (r"^[0-9]{3,15}\Z", "short codes of 3 to 15 digits"),
+        (r"^[a-z0-9][a-z0-9_-]{0,39}\Z", "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit"),
+    ],
+)
+def test_patterns_that_stand_in_several_places_have_words(pattern: str, words: str) -> None:
+    kind = Annotated[str, Meta(pattern=pattern)]
+    assert complaint("x", kind, "!") == f'"!" is not allowed; allowed are {words}'
+    assert complaint("x", list[kind], ["!"]) == f'["!"] is not allowed; allowed are lists, each one of these: {words}'

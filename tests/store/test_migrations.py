@@ -22,6 +22,8 @@ QUERIES: Final = sorted(load(SQL, "sqlite"))
 SCANS: Final = {
     "codes.any": "codes USING COVERING INDEX codes_msisdn",
     "api_keys.all": "api_keys",
+    "payments.count_odd": "payments USING INDEX payments_odd",
+    "payments.figures": "payments USING INDEX payments_unknown",
     "payments.odd": "payments USING INDEX payments_odd",
     "payments.unknown": "payments USING INDEX payments_unknown",
     "refunds.pending": "refunds USING INDEX refunds_pending",

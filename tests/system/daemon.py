@@ -60,6 +60,7 @@ class Daemon:
         links: the links' settings beyond LINK, by name; "port" is needed.
         main: the main file's settings, with its tables.
         service: settings of the one service, "sun", beyond SERVICE.
+        merchants: the merchants' settings, by name.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Daemon:
         *,
         main: Table | None = None,
         service: Table | None = None,
+        merchants: Mapping[str, Table] | None = None,
     ) -> None:
         self.folder = folder
         self.file = folder / "smsgw.toml"
@@ -77,7 +79,7 @@ class Daemon:
         self._log_file = folder / "log"
         self._read = 0
         self._entries: list[dict[str, Any]] = []
-        for name in ("links", "services"):
+        for name in ("links", "services", "merchants"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         chosen: dict[str, Any] = {"stop_timeout_s": 5.0, "web": {"port": 0}, "log": {"destination": "json"}}
         self.file.write_text(toml(chosen | dict(main or {})))
@@ -85,6 +87,8 @@ class Daemon:
         (folder / "links" / "password").chmod(0o600)
         for name, link in links.items():
             (folder / "links" / f"{name}.toml").write_text(toml({**LINK, **link}))
+        for name, merchant in (merchants or {}).items():
+            (folder / "merchants" / f"{name}.toml").write_text(toml(merchant))
         (folder / "services" / "sun.toml").write_text(toml({**SERVICE, **(service or {})}))
 
     async def migrate(self) -> Self:
@@ -209,10 +213,15 @@ class Daemon:
 
 @asynccontextmanager
 async def daemon_of(
-    folder: Path, links: Mapping[str, Table], *, main: Table | None = None, service: Table | None = None
+    folder: Path,
+    links: Mapping[str, Table],
+    *,
+    main: Table | None = None,
+    service: Table | None = None,
+    merchants: Mapping[str, Table] | None = None,
 ) -> AsyncIterator[Daemon]:
     """Give a daemon with its database made, not started; it does not outlive the block."""
-    daemon = await Daemon(folder, links, main=main, service=service).migrate()
+    daemon = await Daemon(folder, links, main=main, service=service, merchants=merchants).migrate()
     try:
         yield daemon
     finally:
@@ -231,14 +240,18 @@ async def until(condition: Callable[[], object], seconds: float, explain: Callab
         await asyncio.sleep(0.005)
 
 
-def toml(table: Table) -> str:
+def toml(table: Table, path: str = "") -> str:
     """Write a table: values first, then the tables in it; None leaves a value out."""
     values = [
         f"{name} = {json.dumps(value)}"
         for name, value in table.items()
         if not isinstance(value, Mapping) and value is not None
     ]
-    tables = [f"[{name}]\n{toml(value)}" for name, value in table.items() if isinstance(value, Mapping)]
+    tables = [
+        f"[{path}{name}]\n{toml(value, f'{path}{name}.')}"
+        for name, value in table.items()
+        if isinstance(value, Mapping)
+    ]
     return "\n".join([*values, *tables]) + "\n"
 
 

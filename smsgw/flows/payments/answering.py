@@ -85,7 +85,9 @@ class Ear:
         after = first_of("pay", now_ms - REMEMBERED_MS)
         rows = await store.by_phones(transaction, {one.address_key for one in replies}, after)
         book.know(rows)
-        await book.load_charges(transaction, [row.id for row in rows])
+        stopped = {one.msisdn for one in replies if one.answer is not None and one.answer.kind is Kind.STOP}
+        book.know(await store.open_of_phones(transaction, stopped))
+        await book.load_charges(transaction, [row.id for row in book.rows])
         paid = await store.paid(transaction, phones, self._cashbox.month_began_ms(now_ms))
         names = {_tally(one.msisdn) for one in replies}
         told = {
@@ -103,7 +105,7 @@ class Ear:
         row = book.find(ruling.payment) if ruling.payment else None
         if one.answer is None and row is None:
             return Heard(outcome="unknown_keyword", merchant=None, answers=one.otherwise)
-        say = self._act(book, one, ruling, row, ids=ids, paid=paid)
+        say = self._act(book, one, ruling, row, paid)
         answers = self._say(book, one, row, say, told) if say is not None else []
         return Heard(outcome=f"payment_{ruling.deed.value}", merchant=row.merchant if row else None, answers=answers)
 
@@ -113,15 +115,13 @@ class Ear:
         one: Reply,
         ruling: Ruling,
         row: PaymentRow | None,
-        *,
-        ids: Sequence[str],
         paid: Sequence[Paid],
     ) -> Say | None:
         """Do what an answer does; return what its sender is told for nothing, None: nothing."""
         deed = ruling.deed
         evidence = self._evidence(one, deed)
         if deed is Deed.STOP:
-            self._stop(book, one, row, ids, evidence)
+            self._stop(book, one, row, evidence)
             return Say.STOPPED
         if deed is Deed.START:
             book.unblock(one.msisdn, "")
@@ -149,16 +149,17 @@ class Ear:
         if billed and deed in {Deed.AGAIN, Deed.LATE} and one.answer is not None and one.answer.kind is Kind.YES:
             self._cashbox.discrepancy(book, row.id, {"mo": one.mo, "by": "answer"})
 
-    def _stop(
-        self, book: Book, one: Reply, row: PaymentRow | None, ids: Sequence[str], evidence: dict[str, object]
-    ) -> None:
-        """Ask this phone no more: for the merchant of the latest question, or, where there was none, for anybody."""
+    def _stop(self, book: Book, one: Reply, row: PaymentRow | None, evidence: dict[str, object]) -> None:
+        """Ask this phone no more: for the merchant of the latest question, or, where there was none, for anybody.
+
+        Whatever that merchant has asked it is declined, at this and at other reply addresses.
+        """
         merchant = row.merchant if row is not None else ""
         book.block(one.msisdn, merchant, one.mo)
-        for name in ids:
-            other = book.row(name)
-            if Status(other.status) in OPEN and other.merchant == merchant:
-                book.move(name, Fact.DECLINED, evidence)
+        for other in book.rows:
+            theirs = other.msisdn == one.msisdn and merchant in {"", other.merchant}
+            if theirs and Status(other.status) in OPEN:
+                book.move(other.id, Fact.DECLINED, evidence)
 
     def _evidence(self, one: Reply, deed: Deed) -> dict[str, object]:
         return {"mo": one.mo, "answer": one.text[:_LONGEST_KEPT], "received_ms": one.received_ms, "deed": deed.value}

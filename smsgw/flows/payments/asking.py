@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, structs
 
-from smsgw.domain.goods import Goods, Merchant, Price, Terms
+from smsgw.domain.goods import Goods, Merchant, Price, Terms, language_for
 from smsgw.domain.payments import OPEN, Status
 from smsgw.errors import IdempotencyMismatch, SmsgwError
 from smsgw.flows import idempotency
@@ -229,7 +229,7 @@ class Asker:
         address, reference = self._place(book, one, facts, link=link, price=price)
         goods = merchant.goods[one.product]
         limits, now_ms = self._catalog.payments, book.now_ms
-        language = one.language if one.language in goods.title else merchant.settings.language
+        language = language_for(merchant.settings, one.language)
         return PaymentRow(
             id=self._ports.ids.new("pay"),
             merchant=one.merchant,
@@ -254,6 +254,7 @@ class Asker:
             status=Status.CREATED.value,
             reason=None,
             seq=0,
+            facts=0,
             created_ms=now_ms,
             confirm_by_ms=now_ms + int(limits.confirm_s * 1000),
             prompted_ms=None,
@@ -288,6 +289,7 @@ class Asker:
         if one.test:
             return self._test_price(one, goods)
         link = moved.get(one.msisdn) or self._catalog.operators.of(one.msisdn)
+        # A number may have moved to a link that is in the settings no more.
         if link is None or link not in self._catalog.links or self._catalog.links[link].test:
             raise Refused("operator_unknown", "this number is of no operator that we are connected to")
         price = goods.prices.get(link)

@@ -158,9 +158,12 @@ class Book:
 
     def note(self, payment: str, fact: Fact, told: Mapping[str, Any]) -> None:
         """Write down what moves nothing by itself."""
+        place = self._rows[payment].facts + 1
+        self._put(structs.replace(self._rows[payment], facts=place))
         row = FactRow(
             id=self._ports.ids.new("fact"),
             payment=payment,
+            place=place,
             at_ms=self.now_ms,
             kind=fact.value,
             told=_encode(told).decode(),

@@ -380,6 +380,8 @@ class Payments:
 
     async def inherit(self) -> int:
         """Take what nodes that are gone have left; return how many attempts."""
+        if not self._ports.database.shared:
+            return 0
         now_ms = self._ports.clock.now_ms()
         count, effects = await self._ports.database.transact(lambda tx: self.listener.inherit(tx, now_ms, _DUE_AT_ONCE))
         if count:

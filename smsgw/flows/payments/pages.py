@@ -21,7 +21,7 @@ def token_of(ports: Ports, payment: str) -> str:
 
 
 def payment_of(ports: Ports, token: str) -> str | None:
-    """Return the payment of a page; None when it is none of ours. Tokens of earlier keys count while we know those."""
+    """Return the payment of a page; None when it is none of ours. Tokens of earlier keys count while we have those."""
     form = _FORM(token)
     if form is None:
         return None

@@ -12,14 +12,17 @@ from smsgw.domain.payments import Fact, Status, fold
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.cashier import Cashier
-from smsgw.flows.payments.desk import Payments
+from smsgw.flows.payments.desk import STAFF, Payments, Whose
 from smsgw.flows.payments.events import Payment
 from smsgw.flows.receive import Receiver
 from smsgw.flows.send import Outbox
 from smsgw.settings import ChargeProfile, LinkSettings, MerchantSettings, Payments as Limits
 from smsgw.settings.merchant import Charge, Product, Tariff
+from smsgw.smpp.pdus import DeliverSm
 from smsgw.store import payments as store
 from smsgw.store.payments import PaymentRow
+from smsgw.text import coding
+from smsgw.text.segments import body_of
 from tests.flows.world import World, deliver, texts, world
 from tests.servers.engines import Engine
 
@@ -86,6 +89,7 @@ class Market(World):
     room: int
     made: int
     told: set[str]
+    everybody: Whose = STAFF
 
     def order(self, product: str = "gold-250", msisdn: str = PHONE, **fields: Any) -> NewPayment:
         """Return a wish to be paid."""
@@ -131,6 +135,10 @@ class Market(World):
         await self.sms(link=link, pdu=deliver(text, source_addr=msisdn, destination_addr=to))
         await self.cashier.turn()
 
+    def word(self, text: str, to: str = "7700", msisdn: str = PHONE) -> DeliverSm:
+        """Return an SMS from a phone."""
+        return deliver(text, source_addr=msisdn, destination_addr=to)
+
     async def row(self, payment: str) -> PaymentRow:
         async with self.database.read() as reader:
             row = await store.get(reader, payment)
@@ -160,6 +168,13 @@ class Market(World):
     def answers(self) -> list[str]:
         """Return the texts of all free messages so far."""
         return texts(self.sent)
+
+    def last_text(self) -> str:
+        """Return the last text to a phone, however many SMS it took."""
+        last = self.sent[-1].row
+        parts = [one for one in self.sent[-last.parts :] if one.row.destination == last.destination]
+        bodies = [body_of(one.payload, one.row.esm_class).data for one in parts]
+        return coding.decode(b"".join(bodies), last.data_coding)
 
     async def later(self, seconds: float) -> None:
         """Let time go by, and do what is due then."""

@@ -35,6 +35,7 @@ create table payments (
         'succeeded', 'failed', 'declined', 'expired', 'canceled')),
     reason text,                         -- why it has failed
     seq integer not null,                -- of its last event
+    facts integer not null,              -- how many there are
     created_ms bigint not null,
     confirm_by_ms bigint not null,      -- as the buyer is told; answers count a little longer
     prompted_ms bigint,                 -- an SMSC has taken the question
@@ -47,6 +48,7 @@ create table payments (
 
 -- One open question for each phone and reply address, and with references for each reference.
 create unique index payments_open on payments (address_key, reference) where status in ('created', 'awaiting_confirmation');
+create index payments_asked on payments (msisdn) where status in ('created', 'awaiting_confirmation');
 create unique index payments_reference on payments (merchant, test, merchant_reference);
 create index payments_phone on payments (address_key, id);
 create index payments_due on payments (due_ms) where due_ms is not null;
@@ -55,16 +57,17 @@ create index payments_paid on payments (msisdn, confirmed_ms) where confirmed_ms
 create index payments_unknown on payments (id) where status = 'charge_unknown';
 create index payments_odd on payments (id) where discrepancy is not null;
 
--- Everything that happened to a payment, in the order of the ids. Append-only.
+-- Everything that happened to a payment, in the order of their places: clocks may be put back. Append-only.
 create table facts (
     id text not null primary key,
     payment text not null,
+    place integer not null,              -- among the payment's facts, from 1
     at_ms bigint not null,
     kind text not null,
     told text not null                   -- JSON: message ids, texts, statuses, who
 );
 
-create index facts_payment on facts (payment, id);
+create unique index facts_payment on facts (payment, place);
 
 -- Attempts to take money. Of one payment at most one is open: its money may be on its way.
 create table charges (

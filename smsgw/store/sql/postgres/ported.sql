@@ -1,3 +1,3 @@
 -- name: lookup
--- Which of these numbers have moved, and where to.
+-- Where some numbers are now; those that have not moved are not there.
 select msisdn, link from ported where msisdn = any(:msisdns::text[]);

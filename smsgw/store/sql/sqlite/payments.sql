@@ -5,21 +5,49 @@ select 1 where :msisdns is null;
 -- name: by_ids
 -- Payments (SQLite has one writer: nobody else changes them meanwhile).
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
-    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where id in (select value from json_each(:ids)) order by id;
 
 -- name: by_phones
 -- The later payments of phones at reply addresses.
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
-    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where address_key in (select value from json_each(:address_keys)) and id > :after order by id;
+
+-- name: open_of_phones
+-- The questions that stand at phones, wherever they may be answered.
+select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
+    created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
+from payments where msisdn in (select value from json_each(:msisdns)) and status in ('created', 'awaiting_confirmation') order by id;
+
+-- name: ended
+-- Payments that ended long ago, and about which nothing is to be done.
+select id from payments where id < :before and status in ('succeeded', 'failed', 'declined', 'expired', 'canceled')
+    and discrepancy is null order by id limit :count;
+
+-- name: forget_facts!
+-- What happened to payments that are forgotten.
+delete from facts where payment in (select value from json_each(:ids));
+
+-- name: forget_charges!
+-- The attempts of payments that are forgotten.
+delete from charges where payment in (select value from json_each(:ids));
+
+-- name: forget_refunds!
+-- The refunds of payments that are forgotten.
+delete from refunds where payment in (select value from json_each(:ids));
+
+-- name: forget!
+-- Payments that ended long ago.
+delete from payments where id in (select value from json_each(:ids));
 
 -- name: due
 -- Payments of which something must happen by itself.
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
-    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where due_ms <= :now_ms order by due_ms limit :count;
 

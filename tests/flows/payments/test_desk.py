@@ -1,11 +1,8 @@
 """A payment from the question to the money, by each way to charge, on both engines."""
 
-from smsgw.flows.send import Outbox
-from tests.flows.payments.market import GOLD, MO_PHONE, PHONE, market
+from tests.flows.payments.market import MO_PHONE, PHONE, market
 from tests.flows.world import receipt
 from tests.servers.engines import Engine
-
-__all__ = ["GOLD", "Outbox"]
 
 
 async def test_billed_message_proven_by_its_receipt(engine: Engine) -> None:

@@ -1,0 +1,95 @@
+"""Killed at any moment while people pay, it charges nobody twice and leaves no payment stuck (mission, promise 3)."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from smsgw import settings
+from smsgw.domain import catalog, goods
+from smsgw.flows import apikeys
+from smsgw.flows.ports import Ports
+from smsgw.kit.clock import SystemClock
+from smsgw.kit.ids import IdMaker
+from smsgw.kit.vault import Key, Vault
+from smsgw.simulator.billing import Billing, price_list
+from smsgw.simulator.smsc import Smsc, SmscSettings
+from smsgw.simulator.subscribers import Pace, Subscribers
+from smsgw.smpp import status
+from smsgw.store.opening import open_database
+from tests.peers.plain_smsc import PASSWORD
+from tests.system.books import Books
+from tests.system.daemon import Daemon, daemon_of
+from tests.system.payment_kills import LINK, MAIN, MERCHANT, PaymentCampaign
+
+
+async def make_key(daemon: Daemon, merchant: str) -> str:
+    """Make an API key for a merchant of a daemon that does not run."""
+    configuration = settings.load(daemon.file, environment={}, check=catalog.problems)
+    database = await open_database(configuration)
+    clock = SystemClock()
+    ports = Ports(
+        node="maker",
+        database=database,
+        clock=clock,
+        ids=IdMaker(clock, secrets.token_bytes),
+        random_bytes=secrets.token_bytes,
+        random=Random().random,
+        vault=Vault([Key("k", bytes(32))], secrets.token_bytes),
+    )
+    scopes: Any = ["payments:read", "payments:write"]
+    try:
+        return (await apikeys.create(ports, [merchant], scopes, test=False, actor="test")).token
+    finally:
+        await database.close()
+
+
+async def _survive(folder: Path, kills: int, store: dict[str, str], books: Books) -> None:
+    seed = int(os.environ.get("SMSGW_TEST_SEED") or secrets.randbits(32))
+    sys.stdout.write(f"SMSGW_TEST_SEED={seed}\n")
+    billing = Billing()
+    pace = Pace(late_response_ms=1_500, credit_ms=700)
+    phones = Subscribers(pace, refusal=status.ESME_RINVDSTADR)
+    ground = SmscSettings(password=PASSWORD, receipt_delay_ms=100, window=50)
+    smsc = Smsc(ground, billing=billing, subscribers=phones)
+    port = await smsc.start()
+    try:
+        main = MAIN | {"store": store}
+        links = {"one": {**LINK, "port": port}}
+        async with daemon_of(folder, links, main=main, merchants={"gold": MERCHANT}) as daemon:
+            read = settings.load(daemon.file, environment={}, check=catalog.problems)
+            billing.rates = price_list(goods.build(read.merchants, read.links), "one")
+            token = await make_key(daemon, "gold")
+            campaign = PaymentCampaign(Random(seed), smsc, billing, daemon=daemon, books=books, token=token)
+            await campaign.run(kills)
+            ended = await campaign.check()
+            sys.stdout.write(f"{dict(ended)}\n")
+            assert ended["succeeded"] > kills
+    finally:
+        await smsc.stop()
+
+
+@pytest.mark.timeout(240)
+async def test_ten_kills(tmp_path: Path) -> None:
+    await _survive(tmp_path, 10, {}, Books(file=tmp_path / "smsgw.db"))
+
+
+@pytest.mark.timeout(240)
+async def test_six_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
+    await _survive(tmp_path, 6, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_sixty_kills(tmp_path: Path) -> None:
+    await _survive(tmp_path, 60, {}, Books(file=tmp_path / "smsgw.db"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_sixty_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
+    await _survive(tmp_path, 60, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
