@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_links
+import bench_payments
 import bench_verify
 from rich.console import Console
 from rich.table import Table
@@ -32,6 +33,9 @@ CASES = [(10, 0), (50, 0), (200, 0), (50, 1000)]
 
 def main() -> None:
     """Measure every case, both gateways in turn, as many rounds as asked."""
+    if sys.argv[1:] == ["payments"]:
+        bench_payments.measure()
+        return
     options = _options()
     if options.links:
         bench_links.measure(options.links, options.binds)

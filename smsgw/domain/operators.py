@@ -6,7 +6,6 @@ from typing import Final, Literal
 
 import phonenumbers
 from msgspec import Struct
-from phonenumbers import carrier
 
 from smsgw.settings import LinkSettings
 
@@ -57,6 +56,8 @@ def carrier_of(msisdn: str) -> str:
         number = phonenumbers.parse(f"+{msisdn}")
     except phonenumbers.NumberParseException:
         return ""
+    from phonenumbers import carrier  # noqa: PLC0415 - 11 MB of names, for the links that name carriers only
+
     return carrier.name_for_valid_number(number, "en")
 
 

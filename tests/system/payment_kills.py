@@ -36,9 +36,9 @@ LINK: Final[dict[str, Any]] = {
 MAIN: Final[dict[str, Any]] = {
     "payments": {
         "prompt_s": 30.0,
-        "confirm_s": 40.0,
+        "confirm_s": 25.0,
         "grace_s": 1.0,
-        "charge_start_s": 20.0,
+        "charge_start_s": 100.0,
         "prompts_per_range": 0,
         "prompts_per_number": 1000,
         "answers_per_number": 100,
@@ -66,7 +66,7 @@ KINDS: Final = {
     "9005": 2,
     "9006": 8,
     "9100": 3,
-    "9101": 4,
+    "9101": 2,
     "9102": 4,
     "9103": 6,
     "9104": 4,
@@ -78,7 +78,7 @@ KINDS: Final = {
     "9113": 5,
     "9116": 3,
 }
-_BUYERS: Final = 12  # that wait at a time
+_BUYERS: Final = 6  # that wait at a time
 _DRAIN_S: Final = 120.0
 _CALM: Final = "('succeeded', 'failed', 'declined', 'expired', 'canceled', 'charge_unknown')"
 

@@ -68,6 +68,8 @@ async def _survive(folder: Path, kills: int, store: dict[str, str], books: Books
             await campaign.run(kills)
             ended = await campaign.check()
             sys.stdout.write(f"{dict(ended)}\n")
+            reasons = await books.rows("select reason, count(*) from payments where reason is not null group by reason")
+            sys.stdout.write(f"failed: {dict(reasons)}\n")
             assert ended["succeeded"] > kills
     finally:
         await smsc.stop()
