@@ -48,7 +48,7 @@ async def test_what_is_refused_before_any_sms(engine: Engine) -> None:
         assert await refused(one, msisdn="4915112345678") == "operator_unknown"
         assert await refused(one, "gold-500", MO_PHONE) == "operator_not_supported"
         assert await refused(one, "silver") == "product_unknown"
-        assert await refused(one, merchant="nobody") == "service_gone"
+        assert await refused(one, merchant="nobody") == "merchant_gone"
         assert await refused(one, test=True) == "operator_unknown"  # there is no simulated one
         assert one.sent == []
         assert await one.rows("payments", "id") == []
