@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from smsgw.flows import apikeys
 from smsgw.flows.payments import pages
 from smsgw.settings import Payments as Limits
 from tests.flows.payments.market import MO_PHONE, OTHER, PHONE
 from tests.flows.world import changed
 from tests.servers.engines import Engine
 from tests.web.api.merchant import problem, told
-from tests.web.api.shop import EVERYTHING, MASKED, OPEN, PATIENT, Shop, made, shop
+from tests.web.api.shop import EVERYTHING, MASKED, OPEN, PATIENT, made, shop
 
 
 async def test_a_payment_is_made_with_the_price_of_the_phones_operator(engine: Engine) -> None:
@@ -418,13 +419,7 @@ async def test_each_operation_wants_its_scope(sqlite: Engine) -> None:
             for (method, path), needed in wanted.items():
                 if needed == scope:
                     assert problem(await other.ask(method, path, json={})) == (403, "scope_missing")
-            await _forget(here, other)
-
-
-async def _forget(here: Shop, other: Shop) -> None:
-    from smsgw.flows import apikeys
-
-    assert await apikeys.revoke(here.one.ports, other.key, "tests")
+            assert await apikeys.revoke(here.one.ports, other.key, "tests"), "two of a kind may live"
 
 
 async def test_from_other_addresses_the_key_opens_nothing(sqlite: Engine) -> None:
