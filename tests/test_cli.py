@@ -1,6 +1,7 @@
 """The commands as processes: whatever is wrong with a machine is one clear line on stderr, and a status of its own."""
 
 import base64
+import json
 import os
 import re
 import signal
@@ -34,6 +35,7 @@ MIGRATED = (
     "0006_receipts",
     "0007_seals_and_endpoints",
     "0008_payments",
+    "0009_test_events",
 )
 SERVICE: Final = """
 short_code = "1234"
@@ -320,7 +322,7 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0008: use the newer program"
+    assert found == "the database has migration 9999, this program knows up to 0009: use the newer program"
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -496,6 +498,33 @@ def test_a_key_that_nobody_may_use_is_warned_of(ready: Path) -> None:
     assert len(done.stdout.splitlines()) == 1, "a program reads the key only"
     put(ready, "services/sun.toml", SERVICE + 'allowed_ips = ["192.0.2.1"]\n')
     assert "warning" not in smsgw(ready, "keys", "create", "--service", "sun").stderr
+
+
+def scopes_of(done: subprocess.CompletedProcess[str], folder: Path) -> set[str]:
+    assert done.returncode == 0, done.stderr
+    name = f"api_{done.stdout.split('_')[2]}"
+    with closing(sqlite3.connect(folder / "smsgw.db")) as raw:
+        [(scopes,)] = raw.execute("select scopes from api_keys where id = ?", (name,))
+    return set(json.loads(scopes))
+
+
+def test_keys_are_for_services_and_merchants(ready: Path) -> None:
+    vault.make_key(ready / "codes.key", bytes)
+    for link in ("north", "south"):
+        put(ready, f"links/{link}.toml", LINK + PAYING)
+    put(ready, "links/north.password", "secret")
+    put(ready, "merchants/gold.toml", MERCHANT)
+    done = smsgw(ready, "keys", "create", "--merchant", "gold")
+    assert "warning: gold has no allowed_ips" in done.stderr
+    assert scopes_of(done, ready) == {"payments:read", "payments:write"}
+    both = smsgw(ready, "keys", "create", "--service", "sun", "--service", "gold")
+    assert scopes_of(both, ready) == {"payments:read", "payments:write", "codes:verify", "codes:redeem"}
+    one = smsgw(ready, "keys", "create", "--merchant", "gold", "--scope", "payments:refund")
+    assert scopes_of(one, ready) == {"payments:refund"}
+    wrong = smsgw(ready, "keys", "create", "--merchant", "sun")
+    assert (wrong.returncode, wrong.stderr) == (1, "smsgw: there is no merchant sun; there are gold\n")
+    assert smsgw(ready, "keys", "create").returncode == 2
+    assert smsgw(ready, "keys", "create", "-m", "gold", "--scope", "payments:steal").returncode == 2
 
 
 def test_a_new_return_key_says_until_when_the_one_before_signs(ready: Path) -> None:

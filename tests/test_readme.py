@@ -1,7 +1,10 @@
 """The README's way by hand: its lines are commands that do what it says, one after the other."""
 
+import asyncio
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +12,12 @@ from typing import Final
 
 import pytest
 
+from smsgw import settings
+from smsgw.domain import goods
+from smsgw.simulator.billing import Billing, price_list
 from smsgw.simulator.scenario import load, shipped
+from smsgw.simulator.smsc import Smsc, SmscSettings
+from smsgw.simulator.subscribers import MAGIC, Subscribers
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -47,6 +55,78 @@ def test_the_lines_lead_to_a_daemon_that_may_start(checkout: Path) -> None:
     assert (checkout / ".smsgw" / "conf" / "smsgw.db").exists()
     password = checkout / ".smsgw" / "conf" / "links" / "example-operator.password"
     assert password.read_text() == "secret\n", "which is what simulate wants"
+
+
+def by_curl() -> list[str]:
+    """The lines of a payment."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("<!-- a payment by curl: ")[2].partition("<!-- end -->")[0]
+    return section.partition("```\n")[2].partition("```")[0].strip().splitlines()
+
+
+async def test_a_payment_by_curl_in_five_lines(checkout: Path) -> None:
+    lines = by_curl()
+    assert len(lines) == 5
+    conf = checkout / ".smsgw" / "conf"
+    await bash(checkout, by_hand()[0][1:-1])
+    phones = Subscribers(otherwise=MAGIC["9000"])  # who answer YES
+    operator = Smsc(SmscSettings(), billing=Billing(), subscribers=phones)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    changes = {
+        "smsgw.toml": ("[web]\n", f"[web]\nport = {port}\n"),
+        "links/example-operator.toml": ("\nport = 2775", f"\nport = {await operator.start()}"),
+        "merchants/example-gold.toml": ("\n#allowed_ips = []", '\nallowed_ips = ["127.0.0.1"]'),
+    }
+    for name, (before, after) in changes.items():
+        text = (conf / name).read_text(encoding="utf-8")
+        assert text.count(before) == 1, name
+        (conf / name).write_text(text.replace(before, after), encoding="utf-8")
+    configuration = settings.load(conf / "smsgw.toml", environment={}, check=lambda _: [])
+    merchants = goods.build(configuration.merchants, configuration.links)
+    assert operator.commerce.billing is not None
+    operator.commerce.billing.rates = price_list(merchants, "example-operator")
+    log = (checkout / "log").open("wb")
+    daemon = await asyncio.create_subprocess_exec(
+        str(checkout / ".venv" / "bin" / "smsgw"),
+        "run",
+        "--config",
+        str(conf / "smsgw.toml"),
+        stderr=log,
+    )
+    try:
+        async with asyncio.timeout(60):
+            await operator.until_bound()
+        told = await bash(checkout, [line.replace(":8081/", f":{port}/") for line in lines], conf)
+        assert '"status":"succeeded"' in told
+        [charge] = operator.commerce.billing.charges
+        assert (charge.msisdn, charge.amount_minor, charge.currency) == ("359888123456", 250, "EUR")
+    finally:
+        daemon.terminate()
+        assert await daemon.wait() == 0
+        log.close()
+        await operator.stop()
+
+
+async def bash(checkout: Path, lines: list[str], conf: Path | None = None) -> str:
+    """Run lines as they stand; return what they print."""
+    environment = os.environ | ({"SMSGW_CONFIG": str(conf / "smsgw.toml")} if conf else {})
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        "\n".join(["set -euo pipefail", *lines]),
+        cwd=checkout,
+        env=environment,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(40):
+            told, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, told
+    return told.decode()
 
 
 def smscs() -> str:

@@ -202,6 +202,14 @@ def test_a_missing_setting_is_told_by_name(folder: Path) -> None:
         ("[web]\nport = 65536", "web.port: 65536 is not allowed; allowed are whole numbers from 0 to 65535"),
         ("[web]\nport = 80.5", "web.port: 80.5 is not allowed; allowed are whole numbers from 0 to 65535"),
         ('[web]\nhost = ""', 'web.host: "" is not allowed; allowed are host names and addresses'),
+        (
+            '[web]\npublic_url = "pay.example"',
+            "web.public_url: must be an absolute http or https address, without ? and #",
+        ),
+        (
+            '[web]\npublic_url = "https://pay.example/?a"',
+            "web.public_url: must be an absolute http or https address, without ? and #",
+        ),
         ('[web]\nhost = "."', 'web.host: "." is not allowed; allowed are host names and addresses'),
         ('key_file = "a\\u0000b"', 'key_file: "a\\u0000b" is not allowed; allowed are names of files, without NUL'),
         ('state_dir = "a\\u0000b"', 'state_dir: "a\\u0000b" is not allowed; allowed are names of files, without NUL'),

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
         tmp_path, "events", event(IDS[1], place=1), **waiting({"status": "delivered", "http_status": 204, "tries": 1})
     )
     insert(tmp_path, "events", event(IDS[2], service="moon", subject="code_2"), **waiting({"node": "left"}))
-    insert(tmp_path, "events", event(NEW_YEAR, subject="code_3"), **waiting({"status": "delivered"}))
+    insert(tmp_path, "events", event(NEW_YEAR, subject="code_3"), **waiting({"status": "delivered", "tries": 1}))
     return tmp_path
 
 

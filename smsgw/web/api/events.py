@@ -191,7 +191,7 @@ class EventRoom:
                 takes=ReplayRequest,
                 gives=ReplayAnswer,
                 idempotent=True,
-                problems=("query_invalid", "merchant_not_allowed", "endpoint_missing", *repeats.AT_ONCE),
+                problems=("merchant_not_allowed", "endpoint_missing", *repeats.AT_ONCE),
             ),
         ]
 
@@ -232,7 +232,7 @@ class EventRoom:
         last = LAST if body.to is None else first_of("evt", _ms(body.to))
         choice = self._choice(
             call,
-            body.merchant,
+            one_of(call.caller, body.merchant, "body_invalid"),
             first=first_of("evt", _ms(body.since)),
             before=min(last, body.before or last),
             status=body.status or "",

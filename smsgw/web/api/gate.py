@@ -169,7 +169,7 @@ def merchant_of(caller: Caller, name: str) -> Merchant:
     return merchant
 
 
-def one_of(caller: Caller, name: str | None) -> str:
+def one_of(caller: Caller, name: str | None, fault: str = "query_invalid") -> str:
     """Return the service or merchant that a caller names, or the only one that the key is for.
 
     Raises:
@@ -177,7 +177,7 @@ def one_of(caller: Caller, name: str | None) -> str:
     """
     if name is None:
         if len(caller.key.services) > 1:
-            raise Fault("query_invalid", "Object missing required field `merchant`: the key is for several")
+            raise Fault(fault, "Object missing required field `merchant`: the key is for several")
         name = caller.key.services[0]
     _may_name(caller, name)
     return name

@@ -48,6 +48,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "numbers_not_remembered": (409, "This merchant has no numbers remembered"),
     "method_removed": (409, "The payment method was removed"),
     "method_needs_verification": (409, "The number must be asked for again"),
+    "nothing_to_resolve": (409, "There is nothing to resolve"),
     "endpoint_missing": (409, "There is no webhook_url"),
     "too_many_secrets": (409, "Too many secrets are in use"),
     "body_too_large": (413, "The body is too large"),

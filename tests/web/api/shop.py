@@ -58,11 +58,11 @@ class Shop(Merchant):
         """Ask a phone for a payment."""
         return await self.post("/v1/payments", self.order(product, **body), key)
 
-    async def paid(self, product: str = "gold-250", **body: Any) -> str:
+    async def paid(self, product: str = "gold-250", phone: str = PHONE, **body: Any) -> str:
         """Have a payment asked for, confirmed and charged; return its id."""
-        name: str = made(await self.create(product, **body))["id"]
+        name: str = made(await self.create(product, msisdn=phone, **body))["id"]
         await self.market.accept()
-        await self.market.say("YES")
+        await self.market.say("YES", phone)
         [bill] = await self.market.accept(message_id=name[-8:])
         if product == "gold-250":
             proof = receipt(name[-8:], source_addr=bill.row.destination, destination_addr="7250")

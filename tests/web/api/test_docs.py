@@ -21,7 +21,7 @@ async def test_the_page_shows_every_operation_field_and_problem(sqlite: Engine) 
         assert path in text
         assert all(f'id="{one["operationId"]}"' in text for one in methods.values())
     assert all(f'id="{code}"' in text for code in PROBLEMS)
-    for name in ("Answer", "VerifyRequest", "CodeTrace", "Claims", "Issued", "Redeemed"):
+    for name in ("Answer", "VerifyRequest", "CodeTrace", "Claims", "Issued", "Redeemed", "PaymentRequest", "Payment"):
         assert all(f"<code>{field}</code>" in text for field in document["components"]["schemas"][name]["properties"])
 
 
