@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from smsgw.domain import sandbox
+from smsgw.domain.payments import Status
 from smsgw.errors import SettingsError, SmsgwError, StartError, StoreBroken
 from smsgw.flows import catalog
 from smsgw.flows.leftovers import Leftovers
@@ -23,6 +24,7 @@ from smsgw.flows.payments.authorizing import Authorizer
 from smsgw.flows.payments.cashier import Cashier
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.direct import Direct
+from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.watch import Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
@@ -138,6 +140,7 @@ class App:
             offer=self._send,
         )
         payments.follow(cashier.hear)
+        payments.follow(self._withdraw)
         stack.push_async_callback(self._close_outboxes)
         direct = self._direct(stack, ports, sold, payments)
         authorizer = Authorizer(ports, sold, payments, poster, webhooks.secrets_of)
@@ -261,6 +264,12 @@ class App:
             by_link.setdefault(message.row.link, []).append(message)
         for name, messages in by_link.items():
             self.links[name].outbox.offer(messages)
+
+    def _withdraw(self, effects: Effects) -> None:
+        """Ask nobody about what has been canceled before the question went out."""
+        for row in effects.changed.values():
+            if row.status == Status.CANCELED and row.prompted_ms is None and row.link in self.links:
+                self.links[row.link].outbox.withdraw(row.id)
 
     async def _sweep(self, receiver: Receiver, leftovers: Leftovers, keep_name: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -47,6 +47,7 @@ _RECORD_AGAIN_S = 0.5
 _READ_AGAIN_S = 1.0
 _CLOSE_S = 5.0
 _MOST_GIVEN_UP = 10_000  # ids
+_MOST_WITHDRAWN = 1_000  # payments; their questions wait for half a minute at most
 _TRIES_BEFORE_OTHERS = 5  # of a message that is refused for itself; then its subscriber's others need not wait for it
 _MOST_PAUSES = 20  # by then every pause is the longest
 
@@ -92,6 +93,7 @@ class Outbox:
         self._more.set()
         self._results: dict[tuple[str, type[Result]], Result] = {}  # bounded by what is held
         self._news: dict[str, News] = {}  # {message about a payment: what came of it}, recorded with its result
+        self._withdrawn: dict[str, None] = {}  # payments whose question nobody is to be asked any more; oldest first
         self._billed: set[str] = set()  # billed messages that wait here, and were certainly not sent
         self._recorder: asyncio.Task[None] | None = None
 
@@ -152,13 +154,22 @@ class Outbox:
             if mt in self._arrived:
                 self._arrived.discard(mt)
                 lane.done(message, now_ms)
-            elif message.row.expires_ms <= now_ms:
+            elif message.row.expires_ms <= now_ms or (self._withdrawn and self._is_withdrawn(message.row)):
                 self._settle(message, Status.EXPIRED, None, None)
             else:
                 self._out.add(mt)
                 self._billed.discard(mt)
                 return message
         return None
+
+    def withdraw(self, payment: str) -> None:
+        """Send no question about a payment any more, if it waits here; the message ends as expired."""
+        self._withdrawn[payment] = None
+        if len(self._withdrawn) > _MOST_WITHDRAWN:
+            del self._withdrawn[next(iter(self._withdrawn))]
+
+    def _is_withdrawn(self, row: MtRow) -> bool:
+        return row.charge is None and row.mo is None and row.payment in self._withdrawn
 
     @property
     def billed_waiting(self) -> int:

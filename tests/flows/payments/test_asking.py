@@ -226,6 +226,17 @@ async def test_a_question_that_is_refused_fails(engine: Engine) -> None:
         assert (await one.row(payment.id)).reason == "prompt_refused"
 
 
+async def test_a_question_that_was_canceled_before_it_went_out_is_not_sent(sqlite: Engine) -> None:
+    async with market(sqlite) as one:
+        payment, other = await one.ask(), await one.ask(msisdn=OTHER)
+        await one.payments.cancel(payment.id, one.everybody, "test")
+        one.outboxes["north"].withdraw(payment.id)
+        assert [message.row.payment for message in one.ready()] == [other.id]
+        await one.settle()
+        assert await one.rows("mts", "status") == [("expired",), ("queued",)]
+        assert await one.status(payment.id) == "canceled"
+
+
 async def test_a_question_is_sent_until_it_is_taken(sqlite: Engine) -> None:
     async with market(sqlite) as one:
         payment = await one.ask()
