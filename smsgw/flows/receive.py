@@ -24,7 +24,7 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
 from smsgw.smpp.receipt import is_receipt
-from smsgw.store import mos, mts, nodes, operations, sessions
+from smsgw.store import mos, mts, nodes, operations, payments, sessions
 from smsgw.store.database import Transaction
 from smsgw.store.mos import Absorbed
 from smsgw.store.operations import AlertRow
@@ -112,7 +112,7 @@ class Receiver:
         catalog: what is sold where.
         send: takes the answers after their commit; must not fail or wait.
         tell: hears which services' merchants have something to be told, after its commit; must not fail or wait.
-        payments: takes answers to questions, and hears receipts of billed messages.
+        payments_desk: takes answers to questions, and hears receipts of billed messages.
     """
 
     def __init__(
@@ -121,13 +121,13 @@ class Receiver:
         catalog: Catalog,
         send: Callable[[Sequence[Outgoing]], None],
         tell: Callable[[Collection[str]], None] = lambda _: None,
-        payments: Payments | None = None,
+        payments_desk: Payments | None = None,
     ) -> None:
         self._ports = ports
         self._catalog = catalog
         self._send = send
         self._tell = tell
-        self._payments = payments or Payments(ports, catalog, send, tell)
+        self._payments = payments_desk or Payments(ports, catalog, send, tell)
         self._billing = frozenset(name for name, link in catalog.links.items() if link.charging)
         self._parts = Parts(ports, catalog)
         self._batch: Batch[_Entry, None] = Batch(self._handle, name="receive", limit=_BATCH, capacity=_CAPACITY)
@@ -237,6 +237,7 @@ class Receiver:
         now_ms = self._ports.clock.now_ms()
         steps = list(_steps(entries))
         fingerprints = _contested(entries) if self._ports.database.shared else set()
+        phones = _answering(entries) if self._ports.database.shared else set()
         async with self._turn:
             doubts = dict(self._doubts)
 
@@ -245,6 +246,7 @@ class Receiver:
                 # Before anything else is held: whoever waits here is in nobody's way. A message that comes to two nodes
                 # in the same moment is decided by the second when the first has committed.
                 await mos.lock_fingerprints(transaction, fingerprints)
+                await payments.lock_phones(transaction, phones)  # before any payment, as whoever asks a phone
                 # The node's row is also its lock: a commit of ours that was given up, but is still on its way in the
                 # server, lands before this transaction looks for what it left; nobody buries us meanwhile.
                 await nodes.beat(transaction, self._ports.node, now_ms)
@@ -505,6 +507,12 @@ def _contested(entries: Iterable[_Entry]) -> set[str]:
     """Return the fingerprints that are to be decided by; an operator's id is unique in the database."""
     drafted = [one.incoming for one in entries if isinstance(one, Draft)]
     return {one.fingerprint for one in drafted if one.operator_id is None}
+
+
+def _answering(entries: Iterable[_Entry]) -> set[str]:
+    """Return the phones that answer questions."""
+    decided = [one.decision for one in entries if isinstance(one, Draft) and one.decision is not None]
+    return {decision.reply.msisdn for decision in decided if decision.reply is not None}
 
 
 def _results(entries: Sequence[_Entry], undecided: set[str]) -> list[Exception | None]:

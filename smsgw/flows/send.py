@@ -26,7 +26,7 @@ from smsgw.flows.ports import Ports
 from smsgw.kit.limits import Backoff
 from smsgw.kit.logs import get_logger
 from smsgw.settings import LinkSettings
-from smsgw.store import mts
+from smsgw.store import mts, receipts as stored_receipts
 from smsgw.store.database import Transaction
 from smsgw.store.mts import MtRow, Retry, Settled
 
@@ -406,7 +406,11 @@ class Outbox:
 
         async def body(transaction: Transaction) -> list[Effects]:
             effects: list[Effects] = []
-            sent = await listener.hear(transaction, news) if listener is not None and news else None
+            sent = None
+            if listener is not None and news:
+                # One order for all, so that nobody waits in a circle: a link's receipts, payments, messages.
+                await stored_receipts.lock(transaction, self._link)
+                sent = await listener.hear(transaction, news)
             await mts.settle(transaction, sent.over(settled) if sent is not None else settled)
             await mts.retry(transaction, again)
             if self._settings.receipts or self._settings.charging:
