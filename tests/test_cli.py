@@ -483,6 +483,7 @@ def test_help_lists_what_runs_a_gateway_first() -> None:
         "keys",
         "messages",
         "numbers",
+        "payments",
         "webhooks",
         "trace",
         "version",
