@@ -16,11 +16,15 @@ MOST: Final = 9
 _OVER: Final = frozenset({Status.FAILED, Status.DECLINED, Status.EXPIRED, Status.CANCELED})
 
 
+class Unfit(Refused):
+    """The checkout takes a form no further; only its pages say such reasons, the API has none of them."""
+
+
 async def next_name(ports: Ports, merchant: str, reference: str) -> str:
     """Return the merchant_reference of the next try at an order of a live merchant.
 
     Raises:
-        Refused: one of its tries was paid or may be yet (``order_paid``), is open (``order_open``), or there were too
+        Unfit: one of its tries was paid or may be yet (``order_paid``), is open (``order_open``), or there were too
             many (``reference_used``).
     """
     names = [reference, *(f"{reference}~{number}" for number in range(2, MOST + 1))]
@@ -31,11 +35,11 @@ async def next_name(ports: Ports, merchant: str, reference: str) -> str:
         _see_whether_over(row)
     free = next((name for name in names if name not in found), None)
     if free is None:
-        raise Refused("reference_used", "this order was tried too often")
+        raise Unfit("reference_used", "this order was tried too often")
     return free
 
 
 def _see_whether_over(row: PaymentRow) -> None:
     if row.status not in _OVER or row.discrepancy is not None:
         is_open = row.status in {Status.CREATED, Status.AWAITING}
-        raise Refused("order_open" if is_open else "order_paid", f"the payment {row.id} of this order is {row.status}")
+        raise Unfit("order_open" if is_open else "order_paid", f"the payment {row.id} of this order is {row.status}")

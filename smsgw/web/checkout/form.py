@@ -24,6 +24,7 @@ from smsgw.flows.payments import methods, pages, remembered, tries
 from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.events import Payment
 from smsgw.flows.payments.remembered import Remembered
+from smsgw.flows.payments.tries import Unfit
 from smsgw.kit.logs import get_logger
 from smsgw.settings.merchant import Language
 from smsgw.web.checkout import languages, numbers
@@ -138,7 +139,7 @@ class Form:
             Refused: the payment may not be made.
         """
         if not visit.cookies.is_own(visit.merchant.name, texts.get("token", "")) or not filled.key:
-            raise Refused("form_expired", "the form was not shown in this browser")
+            raise Unfit("form_expired", "the form was not shown in this browser")
         what = texts.get("do", "pay")
         if what == "other":
             return await self._show(visit, structs.replace(filled, other=True))
@@ -154,18 +155,18 @@ class Form:
             if isinstance(error, Refused):
                 raise
             log.warning("checkout.put_off", merchant=visit.merchant.name, error=type(error).__name__)
-            raise Refused("busy", "the store is not available") from None
+            raise Unfit("busy", "the store is not available") from None
 
     async def _pay(self, visit: "_Visit", filled: Filled) -> web.Response:
         room, merchant = self._room, visit.merchant
         goods = merchant.goods.get(filled.product)
         if goods is None or not goods.prices:
-            raise Refused("product_unknown" if filled.product else "choose_first", "nothing that is sold was chosen")
+            raise Unfit("product_unknown" if filled.product else "choose_first", "nothing that is sold was chosen")
         known = None if filled.other else visit.known
         msisdn = known.msisdn if known else numbers.read(filled.number, visit.countries(room), room.catalog)
         visitor = visitor_of(visit.request, room.proxies)
         if not self._crowds.may(visitor, merchant.name, room.ports.clock.now_ms()):
-            raise Refused("slow_down", "too many numbers from there")
+            raise Unfit("slow_down", "too many numbers from there")
         remember = filled.remember and merchant.settings.remember_numbers
         # One form is one payment, however often it is sent; filled in anew it is another one.
         told = f"{filled.product}\x1f{msisdn}\x1f{filled.reference}\x1f{filled.state}"
@@ -202,7 +203,7 @@ class Form:
         try:
             return (await room.payments.ask(wanted, room.patience_s)).payment
         except IdempotencyMismatch:
-            raise Refused("form_expired", "another form has this key") from None
+            raise Unfit("form_expired", "another form has this key") from None
         except Refused as refusal:
             if refusal.reason != "reference_used":
                 raise

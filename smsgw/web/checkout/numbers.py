@@ -10,7 +10,7 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from smsgw.domain.goods import Merchant
 from smsgw.domain.numbers import e164
 from smsgw.domain.operators import carrier_of
-from smsgw.flows.amend import Refused
+from smsgw.flows.payments.tries import Unfit
 from smsgw.flows.ports import Catalog
 
 _SHOWN: Final = 2  # digits at either end of a national number
@@ -30,18 +30,18 @@ def read(typed: str, places: Collection[str], catalog: Catalog) -> str:
     A number in national form may be one of several countries: then the one of an operator that we know counts.
 
     Raises:
-        Refused: nothing was typed (``number_missing``), it is no number (``number_invalid``), or it may be one in two
+        Unfit: nothing was typed (``number_missing``), it is no number (``number_invalid``), or it may be one in two
             countries (``number_ambiguous``).
     """
     if not typed.strip():
-        raise Refused("number_missing", "no number was typed")
+        raise Unfit("number_missing", "no number was typed")
     found = {number for place in places or [""] if (number := e164(typed, country=place)) is not None}
     if len(found) > 1:
         found = {number for number in found if catalog.operators.of(number) is not None} or found
     if not found:
-        raise Refused("number_invalid", "what was typed is no phone number")
+        raise Unfit("number_invalid", "what was typed is no phone number")
     if len(found) > 1:
-        raise Refused("number_ambiguous", "the number may be of two countries")
+        raise Unfit("number_ambiguous", "the number may be of two countries")
     return found.pop()
 
 

@@ -1,5 +1,6 @@
 """The checkout's form: what is sold at which price, what is refused with which sentence, and what is made once only."""
 
+import io
 import re
 
 import aiohttp
@@ -303,12 +304,12 @@ async def test_bodies_have_limits(sqlite: Engine) -> None:
         assert "code" not in answer.text, "it is the checkout's own page"
 
 
-async def test_no_number_is_in_the_log(sqlite: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_number_is_in_the_log(sqlite: Engine, log: io.StringIO) -> None:
     async with counter(sqlite) as one:
         await one.send(number="0881 234 56")
         place = await one.page(remember="1")
         await one.ask("POST", f"{place}/cancel")
-    told = "".join(capsys.readouterr())
+    told = log.getvalue()
     assert "checkout.begun" in told
     assert "88123456" not in told.replace(" ", "")
     assert place.rpartition("-")[2] not in told, "nor what opens the page"
