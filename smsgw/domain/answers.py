@@ -2,7 +2,7 @@
 
 Money moves only when there is no doubt which payment a YES is for. A phone has one open question for each reply address
 and reference; a bare YES counts when exactly one is open, and when it cannot have been meant for another that has just
-ended. Everything else has a defined answer, and costs nothing.
+been answered or has ended. Everything else has a defined answer, and costs nothing.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     reference: str
     until_ms: int  # answers count up to then
     prompted_ms: int | None  # an SMSC had the question
+    sent: bool = True  # the question may be at the phone
     confirmed_ms: int | None
     settled_ms: int | None
 
@@ -79,7 +80,8 @@ def judge(answer: Answer | None, asked: Sequence[Asked], now_ms: int) -> Ruling:
         return Ruling(deed=Deed.WHICH, payment=latest)
     if standing:
         [one] = standing
-        crossed = deed is Deed.CONFIRM and _may_mean_another(one, asked, now_ms)
+        # A YES that came before its question could have, or right behind it, was written to something else.
+        crossed = deed is Deed.CONFIRM and (not one.sent or _may_mean_another(one, asked, now_ms))
         return Ruling(deed=Deed.CROSSED if crossed else deed, payment=one.id)
     return _bygone(deed, asked)
 
@@ -106,13 +108,16 @@ def _bygone(deed: Deed, asked: Sequence[Asked]) -> Ruling:
 
 
 def _may_mean_another(one: Asked, asked: Sequence[Asked], now_ms: int) -> bool:
-    """Whether a question before this one has ended unanswered just now, and this one was hardly read."""
+    """Whether a question before this one was answered or has ended just now, and this one was hardly read.
+
+    Whether the one before had reached its phone nobody knows for certain: its response may have been lost.
+    """
     if one.prompted_ms is not None and now_ms - one.prompted_ms >= CROSSING_MS:
         return False
-    return any(
-        other.id != one.id
-        and other.prompted_ms is not None
-        and other.confirmed_ms is None
-        and (other.settled_ms is None or now_ms - other.settled_ms <= MEANT_MS)
-        for other in asked
-    )
+    return any(other.id != one.id and now_ms - _latest_ms(other, now_ms) <= MEANT_MS for other in asked)
+
+
+def _latest_ms(one: Asked, now_ms: int) -> int:
+    """Return when a question was last of any interest to its phone."""
+    known = [moment for moment in (one.confirmed_ms, one.settled_ms) if moment is not None]
+    return min(known, default=now_ms)

@@ -41,7 +41,8 @@ class Said(StrEnum):
 OPEN: Final = frozenset({Stand.QUEUED, Stand.INTENT, Stand.ACCEPTED, Stand.UNKNOWN})
 
 NEXT: Final[Mapping[Stand, Mapping[Said, Stand]]] = {
-    Stand.QUEUED: {Said.FAILED: Stand.FAILED},
+    # Put off, and charged or refused all the same: a receipt or the operator's records know better than its response.
+    Stand.QUEUED: {Said.CHARGED: Stand.CHARGED, Said.FAILED: Stand.FAILED},
     Stand.INTENT: {
         Said.ACCEPTED: Stand.ACCEPTED,
         Said.CHARGED: Stand.CHARGED,

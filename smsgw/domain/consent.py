@@ -2,7 +2,7 @@
 
 Tolerant in form: case, punctuation, emoji, spaces, and letters that look alike in Cyrillic, Greek and Latin, for phones
 mix alphabets. Strict in meaning: the whole answer is one word of the table, with at most a reference behind it.
-"да нет", "не да", "maybe yes" are no consent, and no refusal either: money moves on nothing but a plain yes.
+"да нет", "не да", "maybe yes", "yes?" are no consent, and no refusal either: money moves on nothing but a plain yes.
 """
 
 import re
@@ -75,6 +75,8 @@ _MAX_REFERENCE: Final = 6
 _SAME: Final = LOOK_ALIKES | str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧΔΓΛΠΦ", "ABEZHIKMNOPTYXДГЛПФ")
 # Written, and not meant: marks, punctuation, emoji, what joins and colours them.
 _SILENT: Final = frozenset({"Cf", "Mn", "Me", "Sk", "So", "Cs", "Co", "Cn"})
+# Doubt, refusal, and letters struck through: whoever writes them does not say plainly what the word says.
+_DOUBT: Final = frozenset("?\uff1f⁇❓❔👎❌❎✖✗✘🚫⛔🙅≠¬\u0335\u0336\u0337\u0338")
 _APART: Final = frozenset({"Zs", "Zl", "Zp", "Cc"})
 _WITH_REFERENCE: Final = re.compile(r"([^0-9]+)([0-9]+)")
 
@@ -100,6 +102,12 @@ def read(text: str | None, languages: Collection[Language]) -> Answer | None:
     """
     if not text or len(text) > MAX_TYPED:
         return None
+    answer = _read(text, languages)
+    doubted = answer is not None and answer.kind is Kind.YES and not _DOUBT.isdisjoint(text)
+    return None if doubted else answer
+
+
+def _read(text: str, languages: Collection[Language]) -> Answer | None:
     words = skeleton(text).split()
     if len(words) == 1 and (glued := _WITH_REFERENCE.fullmatch(words[0])):
         words = [glued[1], glued[2]]

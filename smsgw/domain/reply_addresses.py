@@ -28,3 +28,10 @@ def index(
                 for address in own:
                     found.setdefault((link, address), set()).update(languages)
     return {place: tuple(sorted(languages)) for place, languages in found.items()}
+
+
+def billed(merchants: Mapping[str, Merchant]) -> frozenset[tuple[str, str]]:
+    """Return (link, short code) of all addresses at which the answer itself costs money."""
+    products = [product for merchant in merchants.values() for product in merchant.goods.values()]
+    prices = [place for product in products for place in product.prices.items()]
+    return frozenset((link, price.terms.short_code) for link, price in prices if price.terms.way == "mo")

@@ -25,6 +25,9 @@ class Say(StrEnum):
     STOPPED = "stopped"  # {merchant}: no more questions; START brings them back
     STARTED = "started"  # {merchant}
     HELP = "help"  # {merchant} {product} {price} {support}
+    ABOUT = (
+        "about"  # {merchant} {product} {price} {support} {reference}: which payment it is, and nothing claimed of it
+    )
     HELP_NOTHING = "help_nothing"  # nothing is open
 
 
@@ -42,6 +45,7 @@ PLACEHOLDERS: Final[Mapping[Say, tuple[str, ...]]] = {
     Say.STOPPED: ("merchant",),
     Say.STARTED: ("merchant",),
     Say.HELP: ("merchant", "product", "price", "support"),
+    Say.ABOUT: ("merchant", "product", "price", "support", "reference"),
     Say.HELP_NOTHING: (),
 }
 
@@ -62,6 +66,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.STOPPED: "{merchant}: we will not ask you for payments any more. To allow it again, send START.",
         Say.STARTED: "{merchant}: you can pay by phone again. To stop, send STOP.",
         Say.HELP: "{merchant}: {product}, {price}, is waiting for your answer. Questions: {support}",
+        Say.ABOUT: "{merchant}: {product}, {price}, no. {reference}. Questions: {support}",
         Say.HELP_NOTHING: "No payment is waiting for your answer. To get no more questions, send STOP.",
     },
     "bg": {
@@ -82,6 +87,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         "СТАРТ.",
         Say.STARTED: "{merchant}: отново можете да плащате с телефона си. За да спрете, изпратете СТОП.",
         Say.HELP: "{merchant}: {product}, {price} - плащането чака Вашия отговор. Въпроси: {support}",
+        Say.ABOUT: "{merchant}: {product}, {price}, № {reference}. Въпроси: {support}",
         Say.HELP_NOTHING: "Няма плащане, което да чака Вашия отговор. За да не получавате повече искания, изпратете "
         "СТОП.",
     },
@@ -104,6 +110,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         "Щоб знову їх дозволити, надішліть СТАРТ.",
         Say.STARTED: "{merchant}: ви знову можете платити телефоном. Щоб припинити, надішліть СТОП.",
         Say.HELP: "{merchant}: {product}, {price} - платіж чекає на вашу відповідь. Питання: {support}",
+        Say.ABOUT: "{merchant}: {product}, {price}, № {reference}. Питання: {support}",
         Say.HELP_NOTHING: "Жоден платіж не чекає на вашу відповідь. Щоб не отримувати запитів, надішліть СТОП.",
     },
     "ru": {
@@ -124,6 +131,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         "Чтобы снова их разрешить, отправьте СТАРТ.",
         Say.STARTED: "{merchant}: вы снова можете платить телефоном. Чтобы прекратить, отправьте СТОП.",
         Say.HELP: "{merchant}: {product}, {price} - платёж ждёт вашего ответа. Вопросы: {support}",
+        Say.ABOUT: "{merchant}: {product}, {price}, № {reference}. Вопросы: {support}",
         Say.HELP_NOTHING: "Ни один платёж не ждёт вашего ответа. Чтобы не получать запросов, отправьте СТОП.",
     },
 }

@@ -17,6 +17,7 @@ def build(configuration: Configuration) -> Catalog:
         answers=configuration.main.answers,
         merchants=merchants,
         reply_addresses=reply_addresses.index(merchants, sandbox.for_tests(configuration.links)),
+        billed_addresses=reply_addresses.billed(merchants),
         operators=Operators(configuration.links),
         payments=configuration.main.payments,
     )

@@ -67,6 +67,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     body: str | None = None
     service: str | None = None
     outcome: str | None = None
+    payment: str | None = None  # that it is about
     incomplete: bool = False
 
 
@@ -134,6 +135,7 @@ def _reply(
         text=storable(text) or "",
         received_ms=arrival.received_ms,
         languages=languages,
+        billed=(arrival.link, address) in catalog.billed_addresses,
         otherwise=[] if answer or not isinstance(route, NoService) else _rule_answer(ports, catalog, route, to, now_ms),
     )
 

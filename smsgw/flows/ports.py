@@ -42,6 +42,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     reply_addresses: dict[
         tuple[str, str], tuple[Language, ...]
     ] = {}  # (link, short code): where questions are answered
+    billed_addresses: frozenset[tuple[str, str]] = frozenset()  # (link, short code): where the answer costs money
     payments: Payments = Payments()
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from smsgw.flows.drafts import Arrival
 
 _CLOCKS_MS: Final = 60_000  # by which two nodes' clocks may differ, or one be put back
+_REFERENCE_OCTETS: Final = 2
+_SAME_DIGITS: Final = 8  # of a number, the last ones, by which it is known in whatever form it is written
 _LONGEST_WORD: Final = 128  # of what SMSCs write; the payload keeps all of it
 
 
@@ -46,8 +48,14 @@ def read(ports: Ports, arrival: "Arrival", settings: LinkSettings) -> ReceiptRow
         mt=None,
         source=arrival.pdu.source_addr.lstrip("+"),
         destination=arrival.pdu.destination_addr.lstrip("+"),
-        reference=tlvs.integer(arrival.pdu.tlvs, tlvs.USER_MESSAGE_REFERENCE),
+        reference=_reference(arrival.pdu.tlvs),
     )
+
+
+def _reference(given: Mapping[int, bytes]) -> int | None:
+    """Return user_message_reference, which has two octets (SMPP 3.4 §5.3.2.17); what has others is none of ours."""
+    octets = given.get(tlvs.USER_MESSAGE_REFERENCE, b"")
+    return int.from_bytes(octets, "big") if len(octets) == _REFERENCE_OCTETS else None
 
 
 async def store(
@@ -75,13 +83,15 @@ async def store(
         some = by_link[link]
         await receipts.lock(transaction, link)
         ids = {row.message_id for row in some if row.message_id}
-        known = await receipts.messages(transaction, link, ids) if ids else {}
+        named = await receipts.messages(transaction, link, ids) if ids else {}
+        known = {row.id: named[row.message_id] for row in some if _is_about(row, named.get(row.message_id))}
         if listener is not None and link in billing:
-            known |= await _by_addresses(transaction, link, [row for row in some if row.message_id not in known])
-        rows = [structs.replace(row, mt=_mt_of(known, row)) for row in some]
+            others = [row for row in some if row.id not in known]
+            known |= await _by_addresses(transaction, link, others, listener)
+        rows = [structs.replace(row, mt=known[row.id].mt if row.id in known else None) for row in some]
         await receipts.insert(transaction, rows)
         meant: Mapping[str, str] = {}
-        if listener is not None and (news := [_news(row) for row in rows if row.mt and _charge_of(known, row)]):
+        if listener is not None and (news := [_news(row) for row in rows if row.mt and known[row.id].charge]):
             judged = await listener.hear_receipts(transaction, news)
             effects.append(judged.effects)
             meant = judged.events
@@ -90,14 +100,15 @@ async def store(
     return effects
 
 
-def _mt_of(known: Mapping[str, Named], row: ReceiptRow) -> str | None:
-    found = known.get(row.message_id) or known.get(row.id)
-    return found.mt if found else None
+def _is_about(row: ReceiptRow, named: Named | None) -> bool:
+    """Whether a receipt is about the message that it names.
 
-
-def _charge_of(known: Mapping[str, Named], row: ReceiptRow) -> str | None:
-    found = known.get(row.message_id) or known.get(row.id)
-    return found.charge if found else None
+    SMSCs begin anew with their ids. Where money hangs on it, the phone must be the message's: written as it may be, in
+    national form or with the addresses turned round.
+    """
+    if named is None or named.charge is None:
+        return named is not None
+    return any(address.endswith(named.phone[-_SAME_DIGITS:]) for address in (row.source, row.destination))
 
 
 def _news(row: ReceiptRow) -> ReceiptNews:
@@ -105,19 +116,23 @@ def _news(row: ReceiptRow) -> ReceiptNews:
     return ReceiptNews(receipt=row.id, mt=row.mt, state=row.state, error=row.error, event=row.event)
 
 
-async def _by_addresses(transaction: Transaction, link: str, rows: Sequence[ReceiptRow]) -> dict[str, Named]:
-    """Return {receipt: message} of billed messages whose response never came: known by their addresses.
+async def _by_addresses(
+    transaction: Transaction, link: str, rows: Sequence[ReceiptRow], listener: Listener
+) -> dict[str, Named]:
+    """Return {receipt: message} of billed messages that have no name at the operator: known by their addresses.
 
-    Where the receipt repeats our reference, that decides; otherwise only what is unknown, and alone between the two
-    addresses, can be meant.
+    Where the receipt repeats our reference, that decides. Otherwise only an attempt that is alone between the two
+    addresses can be meant, when nobody waits for its response any more, and nothing else is sent from there.
     """
     phones = {address for row in rows for address in (row.source, row.destination) if address}
     lost = await payments.lost_charges(transaction, link, phones) if phones else []
     found = {}
     for row in rows:
         one = _meant(row, lost)
-        if one is not None and one.mt is not None:
-            found[row.id] = Named(mt=one.mt, charge=one.id)
+        if one is None or one.mt is None:
+            continue
+        if row.reference is not None or not listener.asks_from(link, one.short_code):
+            found[row.id] = Named(mt=one.mt, charge=one.id, phone=one.msisdn)
     return found
 
 
@@ -125,9 +140,9 @@ def _meant(row: ReceiptRow, lost: Sequence[ChargeRow]) -> ChargeRow | None:
     between = [one for one in lost if {one.msisdn, one.short_code} == {row.source, row.destination}]
     if row.reference is not None:
         between = [one for one in between if one.message_reference == row.reference]
-    else:
-        between = [one for one in between if one.status == "unknown"]
-    return between[0] if len(between) == 1 else None
+        return between[0] if len(between) == 1 else None
+    between = [one for one in between if one.status != "failed"]
+    return between[0] if len(between) == 1 and between[0].status in {"unknown", "accepted"} else None
 
 
 async def match(
@@ -140,6 +155,8 @@ async def match(
     meant: Mapping[str, str] = {}
     await receipts.lock(transaction, link)
     waiting = await _possible(transaction, await receipts.unmatched(transaction, link, named), named)
+    about = await receipts.messages(transaction, link, {one.message_id for one in waiting}) if waiting else {}
+    waiting = [one for one in waiting if _is_unmatched_about(one, about.get(one.message_id))]
     await receipts.match(transaction, [Match(id=one.id, mt=named[one.message_id]) for one in waiting])
     if listener is not None and waiting:
         news = [
@@ -153,12 +170,24 @@ async def match(
     return effects
 
 
+def _is_unmatched_about(one: Unmatched, named: Named | None) -> bool:
+    if named is None or named.charge is None:
+        return True
+    return any(address.endswith(named.phone[-_SAME_DIGITS:]) for address in (one.source, one.destination))
+
+
 async def claim(transaction: Transaction, charge: ChargeRow, listener: Listener) -> list[Effects]:
     """Match the receipts that came for a billed message before anybody knew that its response would never come."""
+    if charge.mt is None:
+        return []
     since_ms = (charge.intent_ms or charge.created_ms) - _CLOCKS_MS
     rows = await receipts.of_addresses(transaction, charge.link, charge.msisdn, charge.short_code, since_ms)
-    mine = [row for row in rows if row.reference in {None, charge.message_reference}]
-    if charge.mt is None or not mine:
+    own = not listener.asks_from(charge.link, charge.short_code)
+    lost = await payments.lost_charges(transaction, charge.link, {charge.msisdn})
+    others = [one for one in lost if one.short_code == charge.short_code and one.status != "failed"]
+    alone = own and all(one.id == charge.id for one in others)
+    mine = [row for row in rows if row.reference == charge.message_reference or (row.reference is None and alone)]
+    if not mine:
         return []
     mt = charge.mt
     await receipts.match(transaction, [Match(id=row.id, mt=mt) for row in mine])

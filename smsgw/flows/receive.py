@@ -352,7 +352,10 @@ class Receiver:
         for mo, found_out in told.items():
             known = verdicts.get(mo) or Verdict(status="done")
             verdicts[mo] = structs.replace(
-                known, outcome=found_out.outcome, service=found_out.merchant or known.service
+                known,
+                outcome=found_out.outcome,
+                service=found_out.merchant or known.service,
+                payment=found_out.payment,
             )
         await mos.insert(transaction, [drafts.row(one, verdicts[one.arrival.id]) for one in drafted])
         await self._record_given_up(transaction, looked.given_up, told)
@@ -377,7 +380,9 @@ class Receiver:
             elif decision.ask is not None:
                 asks[one.arrival.id] = decision.ask
             elif decision.reply is not None:
-                replies.append(decision.reply)
+                # Of a message that lacks parts nobody knows what it says: it is no plain answer.
+                reply = structs.replace(decision.reply, answer=None) if one.incomplete else decision.reply
+                replies.append(reply)
             else:
                 answers += decision.answers
         for one_issued in await access.issue(self._ports, transaction, issued, now_ms):
@@ -538,7 +543,8 @@ def _run(read: list[_Read]) -> _Run:
 
 def _tell(stories: list[tuple[Arrival, Verdict]]) -> None:
     for arrival, verdict in stories:
-        log.info(
+        bound = log.bind(payment=verdict.payment) if verdict.payment is not None else log
+        bound.info(
             "mo.accepted",
             mo=arrival.id,
             link=arrival.link,

@@ -159,6 +159,8 @@ class Outbox:
             else:
                 self._out.add(mt)
                 self._billed.discard(mt)
+                if message.row.payment is not None and self._payments is not None:
+                    self._payments.sent(message.row.payment)
                 return message
         return None
 
@@ -320,8 +322,9 @@ class Outbox:
     ) -> None:
         row = message.row
         compared = message_id and canonical_id(message_id, self._settings.response_ids)
-        log_it = log.info if status is Status.ACCEPTED else log.warning
-        log_it(f"mt.{status.value}", mt=row.id, mo=row.mo, link=self._link, command_status=command_status)
+        bound = log.bind(payment=row.payment) if row.payment is not None else log
+        tell = bound.info if status is Status.ACCEPTED else bound.warning
+        tell(f"mt.{status.value}", mt=row.id, mo=row.mo, link=self._link, command_status=command_status)
         if row.payment is not None and self._payments is not None:
             kind: Kind = "expired" if status is Status.EXPIRED else "answered"
             accepted = (compared or "") if status is Status.ACCEPTED else None

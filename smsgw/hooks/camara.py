@@ -22,7 +22,7 @@ _FINE: Final = range(200, 300)
 _UNAUTHENTICATED: Final = 401
 _TOO_MANY: Final = 429
 _REFUSALS: Final = frozenset({400, 403, 404, 422})
-_REFUND_REFUSALS: Final = frozenset({400, 403, 404, 409, 422})
+_REFUND_REFUSALS: Final = frozenset({400, 403, 404, 422})  # not 409: it may be this very refund, given back before
 _REASONS: Final = {"CARRIER_BILLING.PAYMENT_DENIED": "operator_refused"}
 _ASKED_WRONGLY: Final = "operator_refused_request"  # the request, not the phone
 

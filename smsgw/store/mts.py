@@ -174,6 +174,9 @@ async def settle(transaction: Transaction, rows: Sequence[Settled]) -> None:
         await transaction.executemany("mts.settle", free)
     if len(free) < len(rows):
         await transaction.executemany("mts.settle_billed", [row for row in rows if row.billed])
+        named = [row for row in rows if row.billed and row.message_id is not None]
+        if named:
+            await transaction.executemany("mts.name_billed", named)
 
 
 async def retry(transaction: Transaction, rows: Sequence[Retry]) -> None:

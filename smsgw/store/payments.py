@@ -196,11 +196,19 @@ async def by_phones(transaction: Transaction, address_keys: Collection[str], aft
     )
 
 
-async def open_of_phones(transaction: Transaction, msisdns: Collection[str]) -> list[PaymentRow]:
-    """Return the questions that stand at phones, at whatever reply address, oldest first; locked."""
-    if not msisdns:
-        return []
-    return _made(PaymentRow, await transaction.fetch("payments.open_of_phones", msisdns=sorted(msisdns)))
+async def heard_about(reader: Reader, address_keys: Collection[str], after: str, stopped: Collection[str]) -> list[str]:
+    """Return the payments that answers may be about, not locked: `by_ids` locks all of them in one order.
+
+    Args:
+        reader: the store.
+        address_keys: of the answers.
+        after: an id that they are above.
+        stopped: phones of which whatever is open is meant.
+    """
+    rows = await reader.fetch(
+        "payments.heard_about", address_keys=sorted(address_keys), after=after, stopped=sorted(stopped)
+    )
+    return [str(name) for (name,) in rows]
 
 
 async def forget(transaction: Transaction, before: str, count: int) -> int:
@@ -214,9 +222,16 @@ async def forget(transaction: Transaction, before: str, count: int) -> int:
     return len(ids)
 
 
-async def due(transaction: Transaction, now_ms: int, count: int) -> list[PaymentRow]:
-    """Return payments of which something must happen by itself, the longest due first; locked, others' left out."""
-    return _made(PaymentRow, await transaction.fetch("payments.due", now_ms=now_ms, count=count))
+async def due(transaction: Transaction, now_ms: int, never_ms: int, count: int) -> list[PaymentRow]:
+    """Return payments of which something must happen by itself, the longest due first; locked, others' left out.
+
+    Args:
+        transaction: that does it.
+        now_ms: now.
+        never_ms: later than any deadline that is set now: a clock that was wrong has set it.
+        count: the most.
+    """
+    return _made(PaymentRow, await transaction.fetch("payments.due", now_ms=now_ms, never_ms=never_ms, count=count))
 
 
 async def paid(reader: Reader, msisdns: Collection[str], since_ms: int) -> list[Paid]:
@@ -342,7 +357,7 @@ async def charges_of_mts(reader: Reader, mts: Collection[str]) -> list[ChargeRow
 
 
 async def lost_charges(reader: Reader, link: str, msisdns: Collection[str]) -> list[ChargeRow]:
-    """Return a link's attempts of which nobody knows what came, at these phones."""
+    """Return a link's attempts at these phones that something was sent of, and that have no name at the operator."""
     if not msisdns:
         return []
     return _made(ChargeRow, await reader.fetch("charges.lost", link=link, msisdns=sorted(msisdns)))

@@ -24,6 +24,8 @@ T = TypeVar("T")
 _Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a generic only for the type checker
 
 _SCRIPT_MS: Final = 600_000  # a migration may rewrite a table of millions of rows
+_TRIES: Final = 5  # of a transaction that gives way to another
+_DEADLOCK: Final = "40P01"
 _SLACK_MS: Final = 2_000  # the server gives up first, and says why; when it does not, it is gone
 _BAD_SETTINGS: Final = 78  # EX_CONFIG
 
@@ -104,9 +106,15 @@ class PostgresDatabase:
             await to_the_end(transaction.commit())
 
     async def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
-        """See ``Database.transact``."""
-        async with self.write() as transaction:
-            return await body(transaction)
+        """See ``Database.transact``; one that waited in a circle with another, and gave way to it, is run again."""
+        for left in reversed(range(_TRIES)):
+            try:
+                async with self.write() as transaction:
+                    return await body(transaction)
+            except _GaveWay:
+                if not left:
+                    raise
+        raise AssertionError
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator["PostgresSnapshot"]:
@@ -236,6 +244,10 @@ class PostgresTransaction(PostgresSnapshot):
             raise StoreUnavailable("PostgreSQL: the server rolled back instead of committing")
 
 
+class _GaveWay(StoreUnavailable):
+    """The server has ended this transaction, because it and another waited for each other."""
+
+
 def mapped(error: Exception) -> Exception:
     """Say what an error of asyncpg means to us; the same error when it is a mistake in our SQL."""
     if isinstance(error, asyncpg.PostgresError):
@@ -252,6 +264,8 @@ def mapped(error: Exception) -> Exception:
 def _mapped(error: asyncpg.PostgresError, state: str) -> Exception:
     """Say what an answer of the server means. Its detail, and messages about values, quote what nobody may log."""
     text = f"PostgreSQL: {error.args[0]} ({state})"
+    if state == _DEADLOCK:
+        return _GaveWay(text)
     stale = isinstance(error, asyncpg.InvalidCachedStatementError)  # a migration ran; asyncpg prepares it anew
     if stale or state in _UNAVAILABLE or state[:2] in _UNAVAILABLE_KINDS:
         return StoreUnavailable(text)

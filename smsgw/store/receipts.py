@@ -46,6 +46,7 @@ class Named(Struct, frozen=True, kw_only=True):
 
     mt: str
     charge: str | None  # the attempt that it is
+    phone: str  # where it went
 
 
 class Unclaimed(Struct, frozen=True, kw_only=True):
@@ -69,6 +70,8 @@ class Unmatched(Struct, frozen=True, kw_only=True):
     received_ms: int
     state: str
     error: str | None
+    source: str
+    destination: str
 
 
 async def lock(transaction: Transaction, link: str) -> None:
@@ -85,7 +88,10 @@ async def insert(transaction: Transaction, rows: Sequence[ReceiptRow]) -> None:
 async def messages(reader: Reader, link: str, message_ids: Collection[str]) -> dict[str, Named]:
     """Return {the SMSC's id: message} of a link's messages; of several with one id, the latest."""
     rows = await reader.fetch("receipts.messages", link=link, message_ids=list(message_ids))
-    return {message_id: Named(mt=mt, charge=charge) for mt, message_id, charge in sorted(rows, key=_first)}
+    return {
+        message_id: Named(mt=mt, charge=charge, phone=phone)
+        for mt, message_id, charge, phone in sorted(rows, key=_first)
+    }
 
 
 def _first(row: Row) -> str:

@@ -91,8 +91,10 @@ def test_what_an_answer_does(answer: Answer | None, others: list[Asked], deed: D
         (ended("x"), NOW - CROSSING_MS, Deed.CONFIRM),
         (ended("x", settled_ms=NOW - MEANT_MS), None, Deed.CROSSED),
         (ended("x", settled_ms=NOW - MEANT_MS - 1), None, Deed.CONFIRM),
-        (ended("x", prompted_ms=None), None, Deed.CONFIRM),  # nobody ever saw it
-        (paid("x"), None, Deed.CONFIRM),  # its YES has come
+        (ended("x", prompted_ms=None), None, Deed.CROSSED),  # its response was lost: the phone may have it
+        (paid("x"), None, Deed.CROSSED),  # its YES has come: this may be the same again
+        (paid("x"), NOW - CROSSING_MS, Deed.CONFIRM),
+        (paid("x", confirmed_ms=NOW - MEANT_MS - 1), None, Deed.CONFIRM),
         (asked("x", until_ms=NOW - 1), None, Deed.CROSSED),  # over, and not settled yet
     ],
 )
@@ -101,6 +103,11 @@ def test_a_yes_that_may_have_been_meant_for_the_question_before(
 ) -> None:
     one = asked("a", prompted_ms=prompted_ms)
     assert judge(YES, [before, one], NOW) == Ruling(deed=deed, payment="a")
+
+
+def test_a_yes_before_the_question_can_have_come_is_no_answer_to_it() -> None:
+    assert judge(YES, [asked("a", Status.CREATED, prompted_ms=None, sent=False)], NOW).deed is Deed.CROSSED
+    assert judge(NO, [asked("a", Status.CREATED, prompted_ms=None, sent=False)], NOW).deed is Deed.DECLINE
 
 
 def test_a_no_is_taken_even_when_questions_cross() -> None:

@@ -14,7 +14,8 @@ from tests.servers.engines import Engine
 from tests.store.look import columns
 from tests.store.rows import mt, receipt
 
-SAID: Final[dict[str, Any]] = {"state": "DELIVRD", "error": "000"}
+PHONE: Final = "359881234567"
+SAID: Final[dict[str, Any]] = {"state": "DELIVRD", "error": "000", "source": "", "destination": ""}
 
 
 async def sent(database: Database, name: str, message_id: str | None, **changes: object) -> None:
@@ -56,10 +57,10 @@ async def test_messages_are_found_by_the_smsc_s_ids_on_one_link(engine: Engine) 
         await sent(database, "mt_5", None)
         async with database.read() as reader:
             assert await receipts.messages(reader, "north", {"7", "8", "9", "10"}) == {
-                "7": Named(mt="mt_1", charge=None),
-                "8": Named(mt="mt_2", charge=None),
+                "7": Named(mt="mt_1", charge=None, phone=PHONE),
+                "8": Named(mt="mt_2", charge=None, phone=PHONE),
             }
-            assert await receipts.messages(reader, "south", {"7"}) == {"7": Named(mt="mt_3", charge=None)}
+            assert await receipts.messages(reader, "south", {"7"}) == {"7": Named(mt="mt_3", charge=None, phone=PHONE)}
             assert await receipts.messages(reader, "north", set()) == {}
 
 
@@ -68,7 +69,7 @@ async def test_of_messages_that_share_an_id_the_latest_counts(engine: Engine) ->
         for name in ("mt_2", "mt_3", "mt_1"):
             await sent(database, name, "7")
         async with database.read() as reader:
-            assert await receipts.messages(reader, "north", {"7"}) == {"7": Named(mt="mt_3", charge=None)}
+            assert await receipts.messages(reader, "north", {"7"}) == {"7": Named(mt="mt_3", charge=None, phone=PHONE)}
 
 
 async def test_receipts_wait_for_the_response_that_names_their_message(engine: Engine) -> None:

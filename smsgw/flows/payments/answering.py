@@ -3,7 +3,7 @@
 Called in the transaction that stores the messages, after redeliveries have been taken out: an answer counts once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -20,10 +20,13 @@ from smsgw.flows.payments.charging import Cashbox
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.ids import first_of
+from smsgw.kit.logs import get_logger
 from smsgw.settings.merchant import Language
 from smsgw.store import payments as store
 from smsgw.store.database import Transaction
 from smsgw.store.payments import Paid, PaymentRow
+
+log = get_logger(__name__)
 
 _LONGEST_KEPT: Final = 200  # characters of an answer that are kept as evidence; a plain one has fewer
 
@@ -39,6 +42,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     text: str
     received_ms: int
     languages: tuple[Language, ...]  # of the questions that are asked from there
+    billed: bool = False  # the operator has taken money for it
     otherwise: list[Outgoing]  # what is answered when no question is open and it is none of the words
 
 
@@ -48,6 +52,7 @@ class Heard(Struct, frozen=True, kw_only=True):
     outcome: str
     merchant: str | None
     answers: list[Outgoing]
+    payment: str | None = None
 
 
 def key_of(link: str, address: str, msisdn: str) -> str:
@@ -62,12 +67,15 @@ class Ear:
         ports: the world.
         catalog: merchants, links, limits.
         cashbox: makes money of a YES.
+        sent: payments whose question has left us; of those that no SMSC has taken yet it decides whether a YES can be
+            an answer.
     """
 
-    def __init__(self, ports: Ports, catalog: Catalog, cashbox: Cashbox) -> None:
+    def __init__(self, ports: Ports, catalog: Catalog, cashbox: Cashbox, sent: Container[str] = ()) -> None:
         self._ports = ports
         self._catalog = catalog
         self._cashbox = cashbox
+        self._sent = sent
 
     async def take(
         self, transaction: Transaction, replies: Sequence[Reply], now_ms: int
@@ -83,11 +91,10 @@ class Ear:
         await store.lock_phones(transaction, phones)
         book = Book(self._ports, self._catalog, now_ms)
         after = first_of("pay", now_ms - REMEMBERED_MS)
-        rows = await store.by_phones(transaction, {one.address_key for one in replies}, after)
-        book.know(rows)
         stopped = {one.msisdn for one in replies if one.answer is not None and one.answer.kind is Kind.STOP}
-        book.know(await store.open_of_phones(transaction, stopped))
-        await book.load_charges(transaction, [row.id for row in book.rows])
+        keys = {one.address_key for one in replies}
+        await book.load(transaction, await store.heard_about(transaction, keys, after, stopped))
+        rows = [row for row in book.rows if row.address_key in keys and row.id > after]
         paid = await store.paid(transaction, phones, self._cashbox.month_began_ms(now_ms))
         names = {self._tally(one) for one in replies}
         told = {
@@ -101,13 +108,25 @@ class Ear:
 
     def _take(self, book: Book, one: Reply, ids: Sequence[str], paid: Sequence[Paid], told: dict[str, int]) -> Heard:
         grace_ms = int(self._catalog.payments.grace_s * 1000)
-        ruling = judge(one.answer, [_asked(book.row(name), grace_ms) for name in ids], one.received_ms)
+        asked = [_asked(book.row(name), grace_ms, self._sent) for name in ids]
+        ruling = judge(one.answer, asked, one.received_ms)
         row = book.find(ruling.payment) if ruling.payment else None
         if one.answer is None and row is None:
+            if one.billed:
+                self._notice_billed(book, one, row)
             return Heard(outcome="unknown_keyword", merchant=None, answers=one.otherwise)
         say = self._act(book, one, ruling, row, paid)
+        if row is not None and say in _CLAIMING and _is_more(row, one):
+            say = Say.ABOUT
+        if one.billed and ruling.deed is not Deed.CONFIRM:
+            self._notice_billed(book, one, row)
         answers = self._say(book, one, row, say, told) if say is not None else []
-        return Heard(outcome=f"payment_{ruling.deed.value}", merchant=row.merchant if row else None, answers=answers)
+        return Heard(
+            outcome=f"payment_{ruling.deed.value}",
+            merchant=row.merchant if row else None,
+            answers=answers,
+            payment=row.id if row else None,
+        )
 
     def _act(
         self,
@@ -133,21 +152,20 @@ class Ear:
         if deed is Deed.CONFIRM:
             book.count(asked_name(row.msisdn, test=bool(row.test)), answered=1)
             book.count(range_name(row.msisdn, test=bool(row.test)), answered=1)
-            self._cashbox.confirm(book, row.id, paid, evidence | self._question(book, row))
+            self._cashbox.confirm(book, row.id, paid, evidence)
             return None
         if deed is Deed.DECLINE:
             book.move(row.id, Fact.DECLINED, evidence)
             return Say.DECLINED
         book.note(row.id, Fact.ANSWERED, evidence)
-        self._notice_billed(book, one, deed, row)
         return _SAY.get(deed)
 
-    def _notice_billed(self, book: Book, one: Reply, deed: Deed, row: PaymentRow) -> None:
-        """A YES that its operator bills has cost money, whatever it means to us."""
-        terms = book.terms(row)
-        billed = terms.way == "mo" and one.to.destination.lstrip("+") == terms.short_code
-        if billed and deed in {Deed.AGAIN, Deed.LATE} and one.answer is not None and one.answer.kind is Kind.YES:
-            self._cashbox.discrepancy(book, row.id, {"mo": one.mo, "by": "answer"})
+    def _notice_billed(self, book: Book, one: Reply, row: PaymentRow | None) -> None:
+        """Where the operator bills answers, one that paid for nothing has cost money all the same, whatever it says."""
+        if row is None or book.terms(row).way != "mo":
+            log.error("charge.stray", mo=one.mo, link=one.to.link)
+        else:
+            self._cashbox.discrepancy(book, row.id, {"mo": one.mo, "by": "answer"}, others=True)
 
     def _stop(self, book: Book, one: Reply, row: PaymentRow | None, evidence: dict[str, object]) -> None:
         """Ask this phone no more: for the merchant of the latest question, or, where there was none, for anybody.
@@ -173,14 +191,11 @@ class Ear:
     def _evidence(self, one: Reply, deed: Deed) -> dict[str, object]:
         return {"mo": one.mo, "answer": one.text[:_LONGEST_KEPT], "received_ms": one.received_ms, "deed": deed.value}
 
-    def _question(self, book: Book, row: PaymentRow) -> dict[str, object]:
-        words = book.texts(row)
-        return {"prompt": words.of(Say.PROMPT)} if words else {}
-
     def _say(self, book: Book, one: Reply, row: PaymentRow | None, say: Say, told: dict[str, int]) -> list[Outgoing]:
         """Answer for nothing, a few times an hour; machines that answer answers are not talked to for ever."""
         name = self._tally(one)
-        if told.get(name, 0) >= self._catalog.payments.answers_per_number:
+        most = self._catalog.payments.answers_per_number + (_ACKNOWLEDGED if say in _OWED else 0)
+        if told.get(name, 0) >= most:
             return []
         told[name] = told.get(name, 0) + 1
         book.count(name, asked=1)
@@ -188,6 +203,22 @@ class Ear:
         text = words.of(say) if words else _plain(say, one)
         return texts.reply(self._ports, one.to, text, book.now_ms, row.id if row else None)
 
+
+# What says that a question stands, or that nothing was charged.
+_CLAIMING: Final = frozenset({Say.HELP, Say.TOO_LATE})
+
+
+def _is_more(row: PaymentRow, one: Reply) -> bool:
+    """Whether there is more to a payment than a question: it was confirmed, or the answer itself has cost money."""
+    return row.confirmed_ms is not None or one.billed or (Status(row.status) not in OPEN and _asks_for_help(one))
+
+
+def _asks_for_help(one: Reply) -> bool:
+    return one.answer is not None and one.answer.kind is Kind.HELP
+
+
+_OWED: Final = frozenset({Say.STOPPED, Say.STARTED})
+_ACKNOWLEDGED: Final = 5  # of these in an hour, beyond the answers that need not be
 
 _SAY: Final[Mapping[Deed, Say | None]] = {
     Deed.HELP: Say.HELP,
@@ -202,13 +233,13 @@ _SAY: Final[Mapping[Deed, Say | None]] = {
 
 def _plain(say: Say, one: Reply) -> str:
     """Return a text that names no payment, in the first language of the address."""
-    language = one.languages[0]
+    language: Language = "en" if "en" in one.languages else one.languages[0]
     nobody = {"merchant": one.to.destination, "product": "", "price": "", "support": ""}
     words = {"yes": wording.yes_word(language), "no": wording.no_word(language), "reference": ""}
     return wording.say(say, language, nobody | words)
 
 
-def _asked(row: PaymentRow, grace_ms: int) -> Asked:
+def _asked(row: PaymentRow, grace_ms: int, sent: Container[str]) -> Asked:
     return Asked(
         id=row.id,
         merchant=row.merchant,
@@ -216,6 +247,7 @@ def _asked(row: PaymentRow, grace_ms: int) -> Asked:
         reference=row.reference,
         until_ms=row.confirm_by_ms + grace_ms,
         prompted_ms=row.prompted_ms,
+        sent=row.prompted_ms is not None or row.id in sent,
         confirmed_ms=row.confirmed_ms,
         settled_ms=row.settled_ms,
     )

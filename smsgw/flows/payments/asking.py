@@ -13,10 +13,12 @@ from msgspec import Struct, structs
 from smsgw.domain import sandbox
 from smsgw.domain.goods import Goods, Merchant, Price, Terms, language_for
 from smsgw.domain.payments import OPEN, Status
-from smsgw.errors import IdempotencyMismatch, SmsgwError
+from smsgw.domain.wording import Say
+from smsgw.errors import IdempotencyMismatch, SmsgwError, TextError
 from smsgw.flows import idempotency
 from smsgw.flows.amend import Refused
 from smsgw.flows.idempotency import Idempotency
+from smsgw.flows.payments import texts
 from smsgw.flows.payments.answering import asked_name, key_of, range_name
 from smsgw.flows.payments.book import HOUR_MS, Book
 from smsgw.flows.payments.effects import Effects
@@ -180,10 +182,13 @@ class Asker:
             row = self._remember(row, facts, methods)
         goods = self._catalog.merchants[one.merchant].goods[one.product]
         told = {"channel": one.channel, "title": goods.title, "terms": row.charge}
-        book.add(row, told)
-        words = book.texts(row)
-        assert words is not None
-        book.send(words.question())
+        words = texts.Words(self._ports, self._catalog, self._catalog.merchants[one.merchant], row, book.now_ms)
+        try:
+            question = words.question()
+        except TextError as error:
+            raise Refused("operator_not_supported", f"the question cannot be sent to this operator: {error}") from None
+        book.add(row, {**told, "prompt": words.of(Say.PROMPT)})
+        book.send(question)
         for name in _tallies(one):
             book.count(name, asked=1)
         facts.by_key.setdefault(row.address_key, []).append(row.id)

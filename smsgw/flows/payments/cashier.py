@@ -61,7 +61,7 @@ class Cashier:
         self._offer = offer
         self._waiting: dict[str, deque[Outgoing]] = {name: deque() for name in catalog.links}
         self._held: set[str] = set()  # their attempts
-        self._later: dict[str, int] = {}  # {attempt that was put off: not before, wall clock}
+        self._later: dict[str, int] = {}  # {attempt that was put off: not before, by the clock that never goes back}
         self._lacking = True  # the store may have attempts that are not held
         self._woken = asyncio.Event()
 
@@ -80,8 +80,9 @@ class Cashier:
 
     def again(self, put_off: Sequence[tuple[str, str, int]]) -> None:
         """Hear of attempts that are to be sent again: (link, attempt, not before)."""
+        now_ms, monotonic_ms = self._ports.clock.now_ms(), self._ports.clock.monotonic_ms()
         for _, charge, at_ms in put_off:
-            self._later[charge] = at_ms
+            self._later[charge] = monotonic_ms + max(0, at_ms - now_ms)
         self._woken.set()
 
     def look_again(self) -> None:
@@ -119,7 +120,7 @@ class Cashier:
     async def _rest(self) -> None:
         pause_s = _LOOK_S if self._held else None
         if self._later:
-            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.now_ms()) / 1000)
+            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000)
             pause_s = wait_s if pause_s is None else min(pause_s, wait_s)
         try:
             async with asyncio.timeout(pause_s):
@@ -188,7 +189,7 @@ class Cashier:
 
     async def _read_back(self) -> None:
         """Hold what the store has and nobody holds: after a start, an overflow, a takeover, a refusal."""
-        now_ms = self._ports.clock.now_ms()
+        now_ms = self._ports.clock.monotonic_ms()
         due = {charge for charge, at_ms in self._later.items() if at_ms <= now_ms}
         if not self._lacking and not due:
             return

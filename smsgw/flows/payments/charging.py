@@ -235,6 +235,8 @@ class Cashbox:
         """Take what is said of an attempt that has ended: proof of money that the status does not show is not lost."""
         payment = charge.payment
         if said.said is Said.CHARGED and Stand(charge.status) is Stand.FAILED:
+            # From now on the attempt is known to have been charged: the same proof again shows nothing new.
+            book.change_charge(charge, status=Stand.CHARGED.value)
             return self.discrepancy(book, payment, told)
         book.note(payment, Fact.REPORTED, {"said": said.said.value, **told})
         return book.row(payment)
@@ -278,6 +280,8 @@ class Cashbox:
 
     def _fail(self, book: Book, payment: str, reason: str, told: Mapping[str, Any]) -> PaymentRow:
         row = book.move(payment, Fact.FAILED, told, reason=reason)
+        if row.confirmed_ms is not None and row.way == "mo":  # the YES itself has cost money
+            return self.discrepancy(book, payment, {"by": "answer"})
         if row.confirmed_ms is not None:
             words = book.texts(row)
             if words is not None:
@@ -340,7 +344,8 @@ class Cashbox:
         told = {"refund": refund.id, "amount_minor": refund.amount_minor, "status": refund.status}
         book.note(payment, Fact.REFUNDED, told)
         row = book.row(payment)
-        if row.discrepancy == "refund" and row.refunded_minor == row.amount_minor:
+        own = row.status != Status.SUCCEEDED  # otherwise it is about more money than the payment's
+        if own and row.discrepancy == "refund" and row.refunded_minor == row.amount_minor:
             book.note(payment, Fact.RESOLVED, {"by": "refund", "refund": refund.id})
             book.change(payment, discrepancy=None)
         return book.tell(payment, "payment.refunded", refund)

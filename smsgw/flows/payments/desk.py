@@ -4,7 +4,7 @@ Whoever brings news to payments in a transaction of his own hands the effects to
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from smsgw.domain.charging import Said, Stand, Told
 from smsgw.domain.payments import Event, Fact, Status, may
 from smsgw.errors import SmsgwError, StoreConflict
+from smsgw.flows import receipts
 from smsgw.flows.amend import Refused
 from smsgw.flows.audit import entry
 from smsgw.flows.idempotency import Idempotency, answer_of, keep
@@ -22,13 +23,13 @@ from smsgw.flows.payments.asking import Asked, Asker, NewPayment
 from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import Cashbox
 from smsgw.flows.payments.effects import Effects
-from smsgw.flows.payments.hearing import Listener
+from smsgw.flows.payments.hearing import Listener, Lost
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
 from smsgw.store import audit, payments as store
 from smsgw.store.database import Transaction
-from smsgw.store.payments import FactRow, PaymentRow, RefundRow
+from smsgw.store.payments import ChargeRow, FactRow, PaymentRow, RefundRow
 
 log = get_logger(__name__)
 
@@ -37,6 +38,8 @@ _BATCH: Final = 200
 _CAPACITY: Final = 2_000
 _DUE_AT_ONCE: Final = 200
 _ROUNDS: Final = 50  # of due payments in one sweep
+_MOST_SENT: Final = 100_000  # questions whose response is not known yet; they are few
+_SLACK_MS: Final = 86_400_000  # by which a clock may be put back without a deadline being taken for a mistake
 _TRIES: Final = 3  # when another node has been quicker
 
 
@@ -87,13 +90,17 @@ class Payments:
         tell: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         self.cashbox = Cashbox(ports, catalog)
-        self.ear = Ear(ports, catalog, self.cashbox)
+        self._sent: dict[
+            str, None
+        ] = {}  # payments whose question has left us and is taken by no SMSC yet; oldest first
+        self.ear = Ear(ports, catalog, self.cashbox, self._sent)
         self.listener = Listener(ports, catalog, self.cashbox)
         self.asker = Asker(ports, catalog)
         self._ports = ports
         self._catalog = catalog
         self._send = send
         self._tell = tell
+        self._longest_ms = _longest_ms(catalog)
         self._followers: list[Callable[[Effects], None]] = []
         self._batch: Batch[NewPayment, Asked] = Batch(self._ask, name="payments", limit=_BATCH, capacity=_CAPACITY)
 
@@ -113,6 +120,12 @@ class Payments:
             self._tell(effects.hooked)
         if effects.stories:
             asyncio.get_running_loop().call_soon(_log, effects.stories)
+
+    def sent(self, payment: str) -> None:
+        """Hear that the question of a payment is about to leave; until then no YES can be an answer to it."""
+        self._sent[payment] = None
+        if len(self._sent) > _MOST_SENT:
+            del self._sent[next(iter(self._sent))]
 
     async def close(self) -> None:
         """Finish what waits."""
@@ -280,7 +293,8 @@ class Payments:
     ) -> PaymentRow:
         book.note(row.id, Fact.RECORDED, {"charged": charged, **told})
         charge = book.open_charge(row.id)
-        mine = charge is not None and charge.id == told.get("charge", charge.id) and charge.status != Stand.QUEUED
+        known = charge is not None and (charged or charge.status != Stand.QUEUED)
+        mine = charge is not None and known and charge.id == told.get("charge", charge.id)
         if charge is not None and mine:
             name = charge.operator_id or told.get("operator_id")  # its name in the records may be another one
             row = self._found_out(book, row.id, charged=charged, told={**told, "by": "record", "operator_id": name})
@@ -380,25 +394,32 @@ class Payments:
 
     async def sweep(self) -> int:
         """Do what must happen by itself by now; return with how many payments."""
-        ports, done = self._ports, 0
+        done = 0
         for _ in range(_ROUNDS):
-
-            async def body(transaction: Transaction) -> tuple[int, Effects]:
-                book = Book(ports, self._catalog, ports.clock.now_ms())
-                rows = await store.due(transaction, book.now_ms, _DUE_AT_ONCE)
-                book.know(rows)
-                await book.load_charges(transaction, [row.id for row in rows])
-                for row in rows:
-                    self.cashbox.due(book, row.id)
-                return len(rows), await book.write(transaction)
-
-            count, effects = await ports.database.transact(body)
-            self.done(effects)
-            self._alarm(effects.changed.values())
+            count, effects = await self._ports.database.transact(self._due)
+            for one in effects:
+                self.done(one)
+                self._alarm(one.changed.values())
             done += count
             if count < _DUE_AT_ONCE:
                 break
         return done
+
+    async def _due(self, transaction: Transaction) -> tuple[int, list[Effects]]:
+        book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
+        never_ms = book.now_ms + self._longest_ms
+        rows = await store.due(transaction, book.now_ms, never_ms, _DUE_AT_ONCE)
+        book.know(rows)
+        await book.load_charges(transaction, [row.id for row in rows])
+        for row in rows:
+            self.cashbox.due(book, row.id)
+        lost = [charge for row in rows if (charge := book.charge(row.id)) and charge.status == Stand.UNKNOWN]
+        first = await book.write(transaction)
+        return len(rows), [first, *await self._claim(transaction, lost)]
+
+    async def _claim(self, transaction: Transaction, lost: Sequence[ChargeRow]) -> list[Effects]:
+        """Look for receipts that came before anybody knew that they would be needed."""
+        return [one for charge in lost for one in await receipts.claim(transaction, charge, self.listener)]
 
     def _alarm(self, rows: Iterable[PaymentRow]) -> None:
         for row in rows:
@@ -409,21 +430,35 @@ class Payments:
     async def recover(self) -> None:
         """At the start: what this node may have been sending when it died is unknown."""
         now_ms = self._ports.clock.now_ms()
-        lost, effects = await self._ports.database.transact(lambda tx: self.listener.recover(tx, now_ms))
-        if lost:
-            log.error("charges.unknown_after_restart", charges=lost)
-        self.done(effects)
+
+        async def body(transaction: Transaction) -> tuple[Lost, list[Effects]]:
+            lost = await self.listener.recover(transaction, now_ms)
+            return lost, await self._claim(transaction, lost.charges)
+
+        lost = await self._lose(body)
+        if lost.count:
+            log.error("charges.unknown_after_restart", charges=lost.count)
 
     async def inherit(self) -> int:
         """Take what nodes that are gone have left; return how many attempts."""
         if not self._ports.database.shared:
             return 0
         now_ms = self._ports.clock.now_ms()
-        count, effects = await self._ports.database.transact(lambda tx: self.listener.inherit(tx, now_ms, _DUE_AT_ONCE))
-        if count:
-            log.warning("charges.taken_over", charges=count)
-        self.done(effects)
-        return count
+
+        async def body(transaction: Transaction) -> tuple[Lost, list[Effects]]:
+            lost = await self.listener.inherit(transaction, now_ms, _DUE_AT_ONCE)
+            return lost, await self._claim(transaction, lost.charges)
+
+        lost = await self._lose(body)
+        if lost.count:
+            log.warning("charges.taken_over", charges=lost.count)
+        return lost.count
+
+    async def _lose(self, body: Callable[[Transaction], Coroutine[Any, Any, tuple[Lost, list[Effects]]]]) -> Lost:
+        lost, found = await self._ports.database.transact(body)
+        for one in (lost.effects, *found):
+            self.done(one)
+        return lost
 
 
 # What tells one line of an operator's records from another.
@@ -450,3 +485,13 @@ def _is_theirs(row: PaymentRow, whose: Whose) -> bool:
 def _log(stories: Sequence[tuple[str, dict[str, object]]]) -> None:
     for event, keys in stories:
         log.info(event, **keys)
+
+
+def _longest_ms(catalog: Catalog) -> int:
+    """Return how far away a deadline can be that is set now; what is further away was set by a clock that was wrong."""
+    limits = catalog.payments
+    steps = (limits.prompt_s, limits.confirm_s + limits.grace_s, limits.charge_start_s, limits.unknown_alarm_s)
+    charges = [
+        one.validity_s + one.receipt_grace_s for link in catalog.links.values() for one in link.charging.values()
+    ]
+    return int(max(*steps, *charges, 0) * 1000) + _SLACK_MS

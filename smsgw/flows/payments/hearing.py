@@ -71,6 +71,14 @@ class Sent(Struct, frozen=True, kw_only=True):
         return [structs.replace(one, status=self.statuses.get(one.id, one.status)) for one in settled]
 
 
+class Lost(Struct, frozen=True, kw_only=True):
+    """Attempts of which nobody knows any more what came."""
+
+    effects: Effects
+    count: int  # attempts that were looked at
+    charges: list[ChargeRow]  # their receipts may have come already
+
+
 class Judged(Struct, frozen=True, kw_only=True):
     """What receipts of billed messages have come to."""
 
@@ -94,6 +102,10 @@ class Listener:
         self._ports = ports
         self._catalog = catalog
         self._cashbox = cashbox
+
+    def asks_from(self, link: str, address: str) -> bool:
+        """Whether questions come from an address, too: then a receipt from there may be theirs."""
+        return (link, address) in self._catalog.reply_addresses
 
     async def hear(self, transaction: Transaction, news: Sequence[News]) -> Sent:
         """Take results of sending; called before they are recorded, so that payments are locked before messages."""
@@ -170,31 +182,34 @@ class Listener:
             self._cashbox.hear(book, charge.payment, Told(said, reason), told)
         return Judged(effects=await book.write(transaction), events=meant)
 
-    async def recover(self, transaction: Transaction, now_ms: int) -> tuple[int, Effects]:
-        """At the start: what this node may have sent when it died is unknown; return how many."""
+    async def recover(self, transaction: Transaction, now_ms: int) -> Lost:
+        """At the start: what this node may have sent when it died is unknown."""
         book = Book(self._ports, self._catalog, now_ms)
         charges = [one for one in await store.working(transaction, self._ports.node) if one.status == Stand.INTENT]
-        return len(charges), await self._lose(transaction, book, [one.payment for one in charges])
+        return await self._lose(transaction, book, charges)
 
-    async def inherit(self, transaction: Transaction, now_ms: int, count: int) -> tuple[int, Effects]:
+    async def inherit(self, transaction: Transaction, now_ms: int, count: int) -> Lost:
         """Take from nodes that are gone: what they may have sent is unknown, the rest is ours to send."""
         book = Book(self._ports, self._catalog, now_ms)
-        charges = await store.orphans(transaction, self._ports.node, count)
+        found = await store.orphans(transaction, self._ports.node, count)
+        charges = [one for one in found if one.link in self._catalog.links]  # the others are for a node that has theirs
         await book.load(transaction, {one.payment for one in charges})
         for one in charges:
             charge = book.charge(one.payment)
             if charge is not None and charge.id == one.id and charge.status == Stand.QUEUED:
                 book.change_charge(charge, node=self._ports.node)
                 book.effects.again.append((charge.link, charge.id, now_ms))
-        lost = [one.payment for one in charges if one.status == Stand.INTENT]
-        return len(charges), await self._lose(transaction, book, lost)
+        lost = await self._lose(transaction, book, [one for one in charges if one.status == Stand.INTENT])
+        return structs.replace(lost, count=len(charges))
 
-    async def _lose(self, transaction: Transaction, book: Book, payments: Sequence[str]) -> Effects:
-        await book.load(transaction, payments)
-        for payment in payments:
-            charge = book.charge(payment)
+    async def _lose(self, transaction: Transaction, book: Book, charges: Sequence[ChargeRow]) -> Lost:
+        await book.load(transaction, {one.payment for one in charges})
+        lost: list[ChargeRow] = []
+        for one in charges:
+            charge = book.charge(one.payment)
             if charge is not None and charge.status == Stand.INTENT:
-                self._cashbox.hear(book, payment, Told(Said.UNKNOWN), {"by": "restart", "mt": charge.mt})
+                self._cashbox.hear(book, one.payment, Told(Said.UNKNOWN), {"by": "restart", "mt": charge.mt})
                 if charge.mt is not None:
                     book.end_message(charge.mt, "unknown")
-        return await book.write(transaction)
+                lost.append(charge)
+        return Lost(effects=await book.write(transaction), count=len(lost), charges=lost)

@@ -59,7 +59,7 @@ class Teller:
         self._done = done
         self._waiting: dict[str, deque[str]] = {name: deque() for name in catalog.links}
         self._held: set[str] = set()  # payments that wait here
-        self._later: dict[str, int] = {}  # {attempt that was put off: not before, wall clock}
+        self._later: dict[str, int] = {}  # {attempt that was put off: not before, by the clock that never goes back}
         self._lacking = True  # the store may have attempts that are not held
         self._woken = asyncio.Event()
         self.hands = Hands(PARALLEL, self._woken.set)
@@ -68,9 +68,10 @@ class Teller:
         """Hear what a transaction about payments has left to be done."""
         for payment in effects.direct:
             self._hold(effects.changed[payment].link, payment)
+        now_ms, monotonic_ms = self._ports.clock.now_ms(), self._ports.clock.monotonic_ms()
         for link, charge, at_ms in effects.again:
             if has_api(self._catalog, link):
-                self._later[charge] = at_ms
+                self._later[charge] = monotonic_ms + max(0, at_ms - now_ms)
         if effects.direct or effects.again:
             self._woken.set()
 
@@ -106,7 +107,7 @@ class Teller:
     async def _rest(self) -> None:
         wait_s = None
         if self._later:
-            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.now_ms()) / 1000)
+            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000)
         try:
             async with asyncio.timeout(wait_s):
                 await self._woken.wait()
@@ -187,7 +188,7 @@ class Teller:
 
     async def _read_back(self) -> None:
         """Hold what the store has and nobody holds: after a start, an overflow, a takeover, a refusal."""
-        now_ms = self._ports.clock.now_ms()
+        now_ms = self._ports.clock.monotonic_ms()
         due = {charge for charge, at_ms in self._later.items() if at_ms <= now_ms}
         full = any(len(line) > _CAPACITY // 2 for line in self._waiting.values())
         if not due and (full or not self._lacking):

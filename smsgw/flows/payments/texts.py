@@ -12,6 +12,7 @@ from smsgw.domain.wording import Say
 from smsgw.errors import TextError
 from smsgw.flows.outgoing import Answerable, Outgoing, answer
 from smsgw.flows.ports import Catalog, Ports
+from smsgw.kit.logs import get_logger
 from smsgw.settings import LinkSettings
 from smsgw.settings.merchant import Language
 from smsgw.settings.submission import Unset
@@ -24,6 +25,8 @@ _INTERNATIONAL, _ISDN = 1, 1  # type of number and numbering plan of a phone (SM
 _UNKNOWN: Final = 0
 _ANSWER_VALID_MS: Final = 3_600_000
 _RECEIPT_VALID_MS: Final = 86_400_000
+log = get_logger(__name__)
+
 _REFERENCE: Final = 8  # of the id's characters, for people
 _PRIORITY: Final = 1  # before the bulk: somebody looks at a page until it comes
 
@@ -73,8 +76,12 @@ class Words:
         return self._to_phone(self.of(Say.PROMPT), int(self._catalog.payments.prompt_s * 1000))
 
     def notice(self, say: Say) -> list[Outgoing]:
-        """Return a free message that answers nothing, such as the receipt."""
-        return self._to_phone(self.of(say), _RECEIPT_VALID_MS)
+        """Return a free message that answers nothing, such as the receipt; none where the operator cannot carry it."""
+        try:
+            return self._to_phone(self.of(say), _RECEIPT_VALID_MS)
+        except TextError as error:
+            log.warning("notice.not_sent", payment=self._row.id, link=self._row.link, say=say.value, error=str(error))
+            return []
 
     def bill(self, charge: ChargeRow, terms: Terms) -> Outgoing:
         """Return the billed message of an attempt: one SMS, whatever is to be said."""
@@ -129,8 +136,13 @@ class Words:
 
 
 def reply(ports: Ports, to: Answerable, text: str, now_ms: int, payment: str | None) -> list[Outgoing]:
-    """Return a free answer to a message from a phone."""
-    segments = split(text, reference=int.from_bytes(ports.random_bytes(2)), max_parts=MOST_PARTS, outlet=to.outlet)
+    """Return a free answer to a message from a phone; none where the operator cannot carry it."""
+    reference = int.from_bytes(ports.random_bytes(2))
+    try:
+        segments = split(text, reference=reference, max_parts=MOST_PARTS, outlet=to.outlet)
+    except TextError as error:
+        log.warning("notice.not_sent", payment=payment, link=to.link, error=str(error))
+        return []
     said = Manner(source=to.destination, source_ton=to.dest_ton, source_npi=to.dest_npi, priority=_PRIORITY)
     made = answer(ports, to, segments, now_ms, valid_ms=_ANSWER_VALID_MS, max_replies=MOST_PARTS, manner=said)
     return [_about(one, payment) for one in made]

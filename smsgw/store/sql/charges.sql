@@ -6,11 +6,11 @@ values (:id, :payment, :number, :way, :link, :node, :msisdn, :short_code, :mt, :
     :operator_id, :created_ms, :intent_ms, :settled_ms, :tries);
 
 -- name: update*!
--- What has changed of an attempt whose payment the transaction has locked; what is settled stays.
+-- What has changed of an attempt whose payment the transaction has locked; what is settled stays, unless money shows up.
 update charges set node = :node, status = :status, reason = :reason, operator_id = :operator_id, intent_ms = :intent_ms,
     settled_ms = :settled_ms, tries = :tries
 where id = :id
-    and status in ('queued', 'intent', 'accepted', 'unknown');
+    and (status in ('queued', 'intent', 'accepted', 'unknown') or (status = 'failed' and :status = 'charged'));
 
 -- name: working
 -- A node's attempts that are not sent, or may have been just now.

@@ -66,3 +66,8 @@ update mts set status = :status where id = :id and status in ('queued', 'intent'
 select id, mo, link, source, source_ton, source_npi, destination, dest_ton, dest_npi, registered, part, parts, created_ms,
     expires_ms, tries, status, command_status, answered_ms
 from mts where payment = :payment order by id;
+
+-- name: name_billed*!
+-- The SMSC's name of a billed message that something else had settled before: its receipt may still show money.
+update mts set message_id = :message_id, smsc_message_id = :smsc_message_id
+where id = :id and charge is not null and message_id is null;

@@ -17,7 +17,7 @@ update receipts set mt = :mt where id = :id and mt is null;
 -- name: deliver*!
 -- A receipt moves a message to a final state, from one that allows it (domain/messages.py).
 update mts set status = :status where id = :mt
-    and (status = 'accepted' or (status in ('intent', 'unknown') and charge is not null));
+    and (status = 'accepted' or (status in ('queued', 'intent', 'unknown') and charge is not null));
 
 -- name: of_addresses
 -- Receipts that nobody has claimed, from a moment on, between a phone and an address, whichever is named first.

@@ -469,9 +469,10 @@ def _consent(facts: Sequence[FactShown]) -> Consent | None:
         return None
     prompted = next((one for one in facts if one.kind is Fact.PROMPTED), None)
     question = prompted.told if prompted else {}
+    made = next((one.told for one in facts if one.kind is Fact.CREATED), {})
     told = confirmed.told
     return Consent(
-        prompt=told.get("prompt"),
+        prompt=made.get("prompt"),
         prompt_message=question.get("mt"),
         prompt_message_id=question.get("message_id"),
         prompted_at=prompted.at if prompted else None,

@@ -82,6 +82,7 @@ class Bank(Market):
     async def confirmed(self, **fields: Any) -> str:
         """Make a direct payment, and answer YES; nothing is charged yet."""
         payment = await self.prompted("gold-api", **fields)
+        self.clock.advance(5_000)  # the question is read
         await self.say("YES", payment_phone(fields))
         return payment.id
 

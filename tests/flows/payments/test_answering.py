@@ -175,6 +175,26 @@ async def test_help_says_who_how_much_and_whom_to_call(engine: Engine) -> None:
         assert await one.status(payment.id) == "awaiting_confirmation"
 
 
+@pytest.mark.parametrize("text", ["HELP", "NO"])
+async def test_nothing_false_is_said_about_a_payment_that_is_paid(engine: Engine, text: str) -> None:
+    async with market(engine) as one:
+        await one.prompted("gold-500")
+        await one.say("YES")
+        await one.accept()
+        await one.say(text)
+        told = one.answers()[-1]
+        assert "help@gold.example" in told
+        assert "waiting" not in told
+        assert "Nothing" not in told
+
+
+async def test_stop_is_acknowledged_though_the_free_answers_are_used_up(engine: Engine) -> None:
+    async with market(engine, limits=Limits(answers_per_number=1)) as one:
+        for text in ("maybe", "YES", "STOP"):
+            await one.say(text)
+        assert "START" in one.answers()[-1].upper()
+
+
 async def test_the_evidence_holds_question_answer_times_and_message_ids(sqlite: Engine) -> None:
     async with market(sqlite) as one:
         payment = await one.prompted()
@@ -185,7 +205,7 @@ async def test_the_evidence_holds_question_answer_times_and_message_ids(sqlite: 
         [(mo,)] = await one.rows("mos", "id")
         assert f'"mo":"{mo}"' in told
         assert '"answer":"ДА!"' in told
-        assert "250 gold" in told
+        assert one.last_text() in next(fact.told for fact in story.facts if fact.kind == "created")
         assert '"received_ms":' in told
 
 

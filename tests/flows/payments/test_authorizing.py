@@ -88,6 +88,7 @@ async def test_what_an_answer_means(sqlite: Engine, heard: Heard, status: str, o
     merchant.answer = lambda: heard
     for seed, (settings, expected) in enumerate(((ASKED, status), (GENEROUS, otherwise))):
         async with bank(sqlite, merchants={"gold": settings}, seed=seed) as one:
+            one.clock.advance(seed * 60_000)  # later than the life before
             authorizer = asking(one, merchant)
             payment = await one.confirmed(merchant_reference=f"{settings.authorize_default}")
             await authorizer.hands.rest()
@@ -109,6 +110,7 @@ async def test_without_a_secret_or_with_a_mistake_of_ours_the_default_counts(sql
 
     merchant.answer = mistake
     async with bank(sqlite, merchants={"gold": ASKED}, seed=2) as one:
+        one.clock.advance(2 * 60_000)  # later than the life before
         authorizer = asking(one, merchant)
         payment = await one.confirmed(merchant_reference="two")
         await authorizer.hands.rest()

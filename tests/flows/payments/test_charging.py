@@ -19,6 +19,7 @@ SHORT_CODE = "7250"
 async def charging(one: Market, product: str = "gold-250", **fields: Any) -> tuple[str, Outgoing]:
     """Make a payment whose billed message is on its way."""
     payment = await one.prompted(product, **fields)
+    one.clock.advance(5_000)  # the question is read
     await one.say("YES", fields.get("msisdn", PHONE))
     [bill] = one.ready()
     return payment.id, bill

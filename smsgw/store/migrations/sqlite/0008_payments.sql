@@ -138,7 +138,7 @@ create table charges (
 create unique index charges_open on charges (payment) where status in ('queued', 'intent', 'accepted', 'unknown');
 create index charges_payment on charges (payment, number);
 create unique index charges_mt on charges (mt) where mt is not null;
-create index charges_unknown on charges (link, msisdn) where status in ('intent', 'unknown');
+create index charges_nameless on charges (link, msisdn) where operator_id is null;
 create index charges_working on charges (node) where status in ('queued', 'intent');
 
 create table refunds (

@@ -1,10 +1,10 @@
 -- name: messages
 -- The messages that a link's SMSC gave these ids.
-select id, message_id, charge from mts where link = :link and registered = 1 and message_id = any(:message_ids::text[]);
+select id, message_id, charge, destination from mts where link = :link and registered = 1 and message_id = any(:message_ids::text[]);
 
 -- name: unmatched
 -- Receipts that came before the response that names their message.
-select id, link, message_id, event, received_ms, state, error from receipts
+select id, link, message_id, event, received_ms, state, error, source, destination from receipts
 where mt is null and link = :link and message_id = any(:message_ids::text[]) order by id;
 
 -- name: lock

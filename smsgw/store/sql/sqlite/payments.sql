@@ -16,17 +16,19 @@ select id, merchant, test, product, units, tariff, amount_minor, currency, link,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where address_key in (select value from json_each(:address_keys)) and id > :after order by id;
 
--- name: open_of_phones
--- The questions that stand at phones, wherever they may be answered.
-select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
-    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
-    created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
-from payments where msisdn in (select value from json_each(:msisdns)) and status in ('created', 'awaiting_confirmation') order by id;
+-- name: heard_about
+-- Which payments answers may be about: the later ones of phones at reply addresses, and whatever is open at some phones.
+select id from payments where address_key in (select value from json_each(:address_keys)) and id > :after
+union
+select id from payments where msisdn in (select value from json_each(:stopped)) and status in ('created', 'awaiting_confirmation')
+order by id;
 
 -- name: ended
 -- Payments that ended long ago, and about which nothing is to be done.
 select id from payments where id < :before and status in ('succeeded', 'failed', 'declined', 'expired', 'canceled')
-    and discrepancy is null order by id limit :count;
+    and discrepancy is null
+    and not exists (select 1 from refunds where refunds.payment = payments.id and refunds.status = 'pending')
+order by id limit :count;
 
 -- name: forget_facts!
 -- What happened to payments that are forgotten.
@@ -45,11 +47,11 @@ delete from refunds where payment in (select value from json_each(:ids));
 delete from payments where id in (select value from json_each(:ids));
 
 -- name: due
--- Payments of which something must happen by itself.
+-- Payments of which something must happen by itself now, or at a time that only a wrong clock can have named.
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
     reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
-from payments where due_ms <= :now_ms order by due_ms limit :count;
+from payments where due_ms <= :now_ms or due_ms > :never_ms order by due_ms limit :count;
 
 -- name: paid
 -- What phones have confirmed and was not refused.
