@@ -91,6 +91,7 @@ def _stop_on_signals(app: App) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, logs.get_logger(__name__).warning, "app.settings_are_read_at_the_start")
 
 
 def _end_at_once() -> NoReturn:

@@ -374,6 +374,8 @@ def _tell(due: Due, posted: Posted, result: Result) -> None:
         tries=result.tries,
         http_status=posted.http_status,
     )
+    if due.subject.startswith("pay_"):
+        bound = bound.bind(payment=due.subject)
     if result.error is None:
         bound.info("webhook.delivered")
     elif isinstance(result, Retry):

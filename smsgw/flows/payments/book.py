@@ -304,7 +304,12 @@ class Book:
         return self.effects
 
 
+_LOGGED: Final = ("mo", "mt", "charge", "command_status", "reason", "actor", "allowed")
+
+
 def _shown(row: PaymentRow, told: Mapping[str, Any]) -> dict[str, object]:
     """Return what the log says of a fact: ids and words for programs, never numbers and texts."""
-    keys = {key: told[key] for key in ("mo", "mt", "charge", "command_status", "reason", "actor") if told.get(key)}
+    keys = {key: told[key] for key in _LOGGED if told.get(key) is not None}
+    if row.test:
+        keys["test"] = True
     return {"payment": row.id, "merchant": row.merchant, "link": row.link, "status": row.status, **keys}

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct, structs
 
+from smsgw.domain import money
 from smsgw.domain.charging import Said, Stand, Told
 from smsgw.domain.payments import Event, Fact, Status, may
 from smsgw.errors import SmsgwError, StoreConflict
@@ -224,7 +225,8 @@ class Payments:
             left_minor = row.amount_minor - row.refunded_minor
             wanted_minor = left_minor if amount_minor is None else amount_minor
             if not 0 < wanted_minor <= left_minor:
-                raise Refused("too_much", f"{left_minor} of {row.amount_minor} {row.currency} (minor units) are left")
+                left, whole = money.plain(left_minor, row.currency), money.plain(row.amount_minor, row.currency)
+                raise Refused("too_much", f"{left} of {whole} are left")
             return self.cashbox.refund(book, payment, wanted_minor, reason, actor)
 
         return await self._change(payment, whose, change, once, action="payment.refunded", actor=actor)
@@ -474,6 +476,8 @@ def _line_key_of(fact: FactRow) -> tuple[Any, ...]:
     return _line_key(charged=told["charged"], told=told)
 
 
+# What somebody has to look at.
+_ALARMS: Final = frozenset({f"payment.{Fact.LOST.value}", f"payment.{Fact.DISCREPANCY.value}"})
 _UNPAID: Final = frozenset({Status.FAILED, Status.DECLINED, Status.EXPIRED, Status.CANCELED})
 
 
@@ -484,7 +488,8 @@ def _is_theirs(row: PaymentRow, whose: Whose) -> bool:
 
 def _log(stories: Sequence[tuple[str, dict[str, object]]]) -> None:
     for event, keys in stories:
-        log.info(event, **keys)
+        tell = log.error if event in _ALARMS and not keys.get("test") else log.info
+        tell(event, **keys)
 
 
 def _longest_ms(catalog: Catalog) -> int:

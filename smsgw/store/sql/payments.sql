@@ -64,11 +64,11 @@ from payments where msisdn = :msisdn and confirmed_ms is not null order by confi
 -- At each operator the payments of which nobody knows whether they were charged: how many, since when, how many for long.
 select link, count(*), min(confirmed_ms), sum(case when confirmed_ms <= :hour_ms then 1 else 0 end),
     sum(case when confirmed_ms <= :day_ms then 1 else 0 end)
-from payments where status = 'charge_unknown' group by link;
+from payments where status = 'charge_unknown' and test = 0 group by link;
 
 -- name: count_odd
 -- How many payments have a discrepancy.
-select count(*) from payments where discrepancy is not null;
+select count(*) from payments where discrepancy is not null and test = 0;
 
 -- name: record*!
 -- What happened to payments.

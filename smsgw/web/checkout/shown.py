@@ -40,7 +40,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     word: str  # what is to be answered, with its reference
     language: Language  # of the word
     costs: str  # "": the answer is free
-    refuse: str
+    refuse: str  # "": any answer costs money, also one that declines
     sms: str  # address that opens the phone's messages
     left_ms: int
     left: str  # the same in words
@@ -140,7 +140,9 @@ def _ask(row: PaymentRow, words: Words, language: Language, now_ms: int) -> Ask:
         word=word,
         language=_language(row),
         costs=words.answer_costs.format(price=price) if row.way == "mo" else "",
-        refuse=words.no_other.format(no=f"{no_word(_language(row))} {row.reference}".strip()),
+        refuse=""
+        if row.way == "mo"
+        else words.no_other.format(no=f"{no_word(_language(row))} {row.reference}".strip()),
         sms=f"sms:{row.reply_address}?body={quote(word)}",
         left_ms=left_ms,
         left=words.about.format(time=format_timedelta(timedelta(milliseconds=left_ms), locale=language)),

@@ -65,7 +65,7 @@ WORDS: Final = Words(
     unknown="Your operator hasn’t told us yet whether the payment went through. Please don’t pay again: "
     "{merchant} will be told as soon as we know.",
     paid_title="Paid",
-    paid="Thank you! {merchant} has been told.",
+    paid="Thank you! {merchant} gets your payment.",
     declined_title="You declined the payment",
     declined="Your phone answered no.",
     expired_title="Time ran out",
@@ -74,7 +74,7 @@ WORDS: Final = Words(
     canceled="This payment was canceled.",
     failed_title="The payment didn’t go through",
     nothing_charged="Nothing was charged.",
-    taken_after_all="Your operator later reported that money was taken. {merchant} has been told and will settle it.",
+    taken_after_all="Your operator later reported that money was taken. {merchant} will settle it.",
     refunded="{amount} was refunded.",
     failed={
         "": "Your operator refused the payment.",

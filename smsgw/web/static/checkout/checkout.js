@@ -114,6 +114,7 @@ function startClock(panel) {
   panel.querySelector(".left .clock").hidden = false;
   const tick = () => {
     const left = Math.max(0, Math.round((until - Date.now()) / 1000));
+    panel.querySelector(".left").hidden = left === 0; // an answer that is on its way still counts for a while
     clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
   };
   tick();
