@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from smsgw.domain import money
 from smsgw.domain.charging import Said, Stand, Told
 from smsgw.domain.payments import Event, Fact, Status, may
-from smsgw.errors import SmsgwError, StoreConflict
+from smsgw.errors import SmsgwError, StoreBroken, StoreConflict
 from smsgw.flows import receipts
 from smsgw.flows.amend import Refused
 from smsgw.flows.audit import entry
@@ -39,6 +39,7 @@ _BATCH: Final = 200
 _CAPACITY: Final = 2_000
 _DUE_AT_ONCE: Final = 200
 _ROUNDS: Final = 50  # of due payments in one sweep
+_MOST_STUCK: Final = 1_000
 _MOST_SENT: Final = 100_000  # questions whose response is not known yet; they are few
 _SLACK_MS: Final = 86_400_000  # by which a clock may be put back without a deadline being taken for a mistake
 _TRIES: Final = 3  # when another node has been quicker
@@ -102,6 +103,7 @@ class Payments:
         self._send = send
         self._tell = tell
         self._longest_ms = _longest_ms(catalog)
+        self._stuck: dict[str, None] = {}  # payments that were told of; oldest first
         self._followers: list[Callable[[Effects], None]] = []
         self._batch: Batch[NewPayment, Asked] = Batch(self._ask, name="payments", limit=_BATCH, capacity=_CAPACITY)
 
@@ -398,19 +400,61 @@ class Payments:
         """Do what must happen by itself by now; return with how many payments."""
         done = 0
         for _ in range(_ROUNDS):
-            count, effects = await self._ports.database.transact(self._due)
-            for one in effects:
-                self.done(one)
-                self._alarm(one.changed.values())
+            try:
+                count = await self._sweep_once(self._due)
+            except StoreBroken:
+                raise
+            except Exception as error:
+                if getattr(error, "retry", False):
+                    raise
+                await self._sweep_each(error)  # one of them cannot be done: the others can
+                break
             done += count
             if count < _DUE_AT_ONCE:
                 break
         return done
 
+    async def _sweep_once(self, body: Callable[[Transaction], Coroutine[Any, Any, tuple[int, list[Effects]]]]) -> int:
+        count, effects = await self._ports.database.transact(body)
+        for one in effects:
+            self.done(one)
+            self._alarm(one.changed.values())
+        return count
+
+    async def _sweep_each(self, error: Exception) -> None:
+        """Do what is due one by one, and tell once of each that cannot be done."""
+        now_ms = self._ports.clock.now_ms()
+
+        async def names(transaction: Transaction) -> list[str]:
+            rows = await store.due(transaction, now_ms, now_ms + self._longest_ms, _DUE_AT_ONCE)
+            return [row.id for row in rows]
+
+        for name in await self._ports.database.transact(names):
+
+            async def body(transaction: Transaction, name: str = name) -> tuple[int, list[Effects]]:
+                return await self._do(transaction, await store.by_ids(transaction, [name]))
+
+            try:
+                await self._sweep_once(body)
+            except StoreBroken:
+                raise
+            except Exception as own:
+                if getattr(own, "retry", False):
+                    raise
+                if name not in self._stuck:
+                    self._stuck[name] = None
+                    log.error("payment.stuck", payment=name, error=type(error).__name__, exc_info=own)
+                if len(self._stuck) > _MOST_STUCK:
+                    del self._stuck[next(iter(self._stuck))]
+
     async def _due(self, transaction: Transaction) -> tuple[int, list[Effects]]:
+        now_ms = self._ports.clock.now_ms()
+        return await self._do(
+            transaction, await store.due(transaction, now_ms, now_ms + self._longest_ms, _DUE_AT_ONCE)
+        )
+
+    async def _do(self, transaction: Transaction, rows: Sequence[PaymentRow]) -> tuple[int, list[Effects]]:
         book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
-        never_ms = book.now_ms + self._longest_ms
-        rows = await store.due(transaction, book.now_ms, never_ms, _DUE_AT_ONCE)
         book.know(rows)
         await book.load_charges(transaction, [row.id for row in rows])
         for row in rows:

@@ -383,6 +383,25 @@ async def test_a_notice_that_the_operator_cannot_carry_stops_nothing(engine: Eng
         assert Fact.FAILED in await one.facts(payment.id)
 
 
+async def test_a_payment_that_cannot_be_done_keeps_nobody_else_waiting(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with market(sqlite) as one:
+        bad, good = await one.prompted(), await one.prompted(msisdn="359881234599")
+        due = one.payments.cashbox.due
+
+        def fail(book: Book, payment: str) -> Any:
+            if payment == bad.id:
+                raise KeyError(payment)
+            return due(book, payment)
+
+        monkeypatch.setattr(one.payments.cashbox, "due", fail)
+        await one.later(1_100)
+        await one.later(1)
+        assert await one.status(good.id) == "expired"
+        assert await one.status(bad.id) == "awaiting_confirmation"
+
+
 async def test_stop_and_results_of_sending_do_not_wait_in_a_circle(postgres: Engine) -> None:
     merchants = {"gold": structs.replace(GOLD, reply_addresses=["7701"]), "other": GOLD}
     async with market(postgres, merchants=merchants) as one:
