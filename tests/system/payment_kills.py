@@ -66,7 +66,7 @@ KINDS: Final = {
     "9005": 2,
     "9006": 8,
     "9100": 3,
-    "9101": 2,
+    "9101": 1,
     "9102": 4,
     "9103": 6,
     "9104": 4,
@@ -79,7 +79,8 @@ KINDS: Final = {
     "9116": 3,
 }
 _BUYERS: Final = 6  # that wait at a time
-_DRAIN_S: Final = 120.0
+_MOST_BUYERS: Final = 2_400  # each has a phone of its own
+_DRAIN_S: Final = 240.0
 _CALM: Final = "('succeeded', 'failed', 'declined', 'expired', 'canceled', 'charge_unknown')"
 
 
@@ -107,7 +108,7 @@ class PaymentCampaign:
         self._books = books
         self._headers = {"Authorization": f"Bearer {token}"}
         self._started = 0
-        self._port = 0
+        self._ports: list[int] = []  # of the daemons that live
 
     async def run(self, kills: int) -> None:
         """Kill so many times while buyers buy, then let it live and work off everything."""
@@ -129,15 +130,37 @@ class PaymentCampaign:
             await self._drain(session)
         sys.stdout.write(f"{self._figures(time.monotonic() - began)}\n")
 
+    async def run_two(self, other: Daemon, seconds: float) -> None:
+        """Let two daemons on one database sell; after a time one of them dies for good, and the other works off all."""
+        began = time.monotonic()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3.0)) as session:
+            await self._start()
+            other.start()
+            await other.until_told("link.bound")
+            self._ports.append(int((await other.until_told("web.listening"))["port"]))
+            buyers = [asyncio.ensure_future(self._buy_on(session)) for _ in range(_BUYERS)]
+            try:
+                await asyncio.sleep(seconds)
+                await self._daemon.kill()
+                self.kills += 1
+                self._ports, self._daemon = self._ports[1:], other
+                await asyncio.sleep(seconds)
+            finally:
+                for buyer in buyers:
+                    buyer.cancel()
+                await asyncio.wait(buyers)
+            await self._drain(session)
+        sys.stdout.write(f"{self._figures(time.monotonic() - began)}\n")
+
     async def _start(self) -> None:
         self._daemon.start()
-        self._port = int((await self._daemon.until_told("web.listening"))["port"])
+        self._ports = [int((await self._daemon.until_told("web.listening"))["port"])]
         async with asyncio.timeout(PATIENCE_S):
             await self._smsc.until_bound()
         await asyncio.sleep(0.02)
 
     async def _buy_on(self, session: aiohttp.ClientSession) -> None:
-        while True:
+        while self._started < _MOST_BUYERS:
             await self._buy(session)
 
     async def _buy(self, session: aiohttp.ClientSession) -> None:
@@ -145,14 +168,14 @@ class PaymentCampaign:
         number = self._started
         self._started += 1
         [kind] = self._random.choices(list(KINDS), weights=list(KINDS.values()))
-        phone = f"35988{number % 1000:03}{kind}" if number < 1000 else f"35987{number % 1000:03}{kind}"
+        phone = f"359{87 + number // 1000}{number % 1000:03}{kind}"
         await self._ask(session, phone, f"order-{number}")
 
     async def _ask(self, session: aiohttp.ClientSession, phone: str, name: str) -> None:
         body = {"merchant": "gold", "product": "gold-250", "msisdn": f"+{phone}", "merchant_reference": name}
         while True:
             with suppress(aiohttp.ClientError, TimeoutError):
-                url = f"http://127.0.0.1:{self._port}/v1/payments"
+                url = f"http://127.0.0.1:{self._random.choice(self._ports)}/v1/payments"
                 headers = {**self._headers, "Idempotency-Key": name}
                 async with session.post(url, json=body, headers=headers) as response:
                     told = await response.json()

@@ -48,21 +48,31 @@ async def make_key(daemon: Daemon, merchant: str) -> str:
         await database.close()
 
 
-async def _survive(folder: Path, kills: int, store: dict[str, str], books: Books) -> None:
-    seed = int(os.environ.get("SMSGW_TEST_SEED") or secrets.randbits(32))
-    sys.stdout.write(f"SMSGW_TEST_SEED={seed}\n")
+def _operator() -> tuple[Billing, Smsc]:
+    """Return an operator with phones that answer, and its ledger."""
     billing = Billing()
     pace = Pace(late_response_ms=1_500, credit_ms=700)
     phones = Subscribers(pace, refusal=status.ESME_RINVDSTADR)
     ground = SmscSettings(password=PASSWORD, receipt_delay_ms=100, window=50)
-    smsc = Smsc(ground, billing=billing, subscribers=phones)
+    return billing, Smsc(ground, billing=billing, subscribers=phones)
+
+
+def _price(daemon: Daemon, billing: Billing) -> None:
+    """Tell the operator what the daemon's merchants sell there."""
+    read = settings.load(daemon.file, environment={}, check=catalog.problems)
+    billing.rates = price_list(goods.build(read.merchants, read.links), "one")
+
+
+async def _survive(folder: Path, kills: int, store: dict[str, str], books: Books) -> None:
+    seed = int(os.environ.get("SMSGW_TEST_SEED") or secrets.randbits(32))
+    sys.stdout.write(f"SMSGW_TEST_SEED={seed}\n")
+    billing, smsc = _operator()
     port = await smsc.start()
     try:
         main = MAIN | {"store": store}
         links = {"one": {**LINK, "port": port}}
         async with daemon_of(folder, links, main=main, merchants={"gold": MERCHANT}) as daemon:
-            read = settings.load(daemon.file, environment={}, check=catalog.problems)
-            billing.rates = price_list(goods.build(read.merchants, read.links), "one")
+            _price(daemon, billing)
             token = await make_key(daemon, "gold")
             campaign = PaymentCampaign(Random(seed), smsc, billing, daemon=daemon, books=books, token=token)
             await campaign.run(kills)
@@ -83,6 +93,36 @@ async def test_ten_kills(tmp_path: Path) -> None:
 @pytest.mark.timeout(240)
 async def test_six_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
     await _survive(tmp_path, 6, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
+
+
+@pytest.mark.timeout(240)
+async def test_two_daemons_on_one_database_of_which_one_dies(tmp_path: Path, postgres_dsn: str) -> None:
+    seed = int(os.environ.get("SMSGW_TEST_SEED") or secrets.randbits(32))
+    sys.stdout.write(f"SMSGW_TEST_SEED={seed}\n")
+    billing, smsc = _operator()
+    links = {"one": {**LINK, "port": await smsc.start()}}
+    main = MAIN | {"store": {"engine": "postgres", "dsn": postgres_dsn}, "node_lease_s": 1.0}
+    selling = {"gold": MERCHANT}
+    try:
+        async with (
+            daemon_of(tmp_path / "left", links, main=main | {"node": "left"}, merchants=selling) as left,
+            daemon_of(tmp_path / "right", links, main=main | {"node": "right"}, merchants=selling) as right,
+        ):
+            _price(left, billing)
+            token = await make_key(left, "gold")
+            left.start()  # makes the key file
+            await left.until_told("app.started")
+            assert await left.stop() == 0
+            (right.folder / "codes.key").write_bytes((left.folder / "codes.key").read_bytes())
+            (right.folder / "codes.key").chmod(0o600)
+            books = Books(dsn=postgres_dsn)
+            campaign = PaymentCampaign(Random(seed), smsc, billing, daemon=left, books=books, token=token)
+            await campaign.run_two(right, 3.0)
+            ended = await campaign.check()
+            sys.stdout.write(f"{dict(ended)}\n")
+            assert ended["succeeded"] > 20
+    finally:
+        await smsc.stop()
 
 
 @pytest.mark.slow
