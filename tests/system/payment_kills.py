@@ -124,9 +124,7 @@ class PaymentCampaign:
                 await self._start()
                 await asyncio.sleep(0.5)
             finally:
-                for buyer in buyers:
-                    buyer.cancel()
-                await asyncio.wait(buyers)
+                await _end(buyers)
             await self._drain(session)
         sys.stdout.write(f"{self._figures(time.monotonic() - began)}\n")
 
@@ -146,9 +144,7 @@ class PaymentCampaign:
                 self._ports, self._daemon = self._ports[1:], other
                 await asyncio.sleep(seconds)
             finally:
-                for buyer in buyers:
-                    buyer.cancel()
-                await asyncio.wait(buyers)
+                await _end(buyers)
             await self._drain(session)
         sys.stdout.write(f"{self._figures(time.monotonic() - began)}\n")
 
@@ -175,7 +171,8 @@ class PaymentCampaign:
         body = {"merchant": "gold", "product": "gold-250", "msisdn": f"+{phone}", "merchant_reference": name}
         while True:
             with suppress(aiohttp.ClientError, TimeoutError):
-                url = f"http://127.0.0.1:{self._random.choice(self._ports)}/v1/payments"
+                port = self._random.choice(self._ports or [1])  # 1: nobody listens there; none has started yet
+                url = f"http://127.0.0.1:{port}/v1/payments"
                 headers = {**self._headers, "Idempotency-Key": name}
                 async with session.post(url, json=body, headers=headers) as response:
                     told = await response.json()
@@ -247,3 +244,13 @@ class PaymentCampaign:
     async def _story(self, payment: str) -> str:
         rows = await self._books.rows(f"select kind, told from facts where payment = '{payment}' order by place")
         return "\n".join(f"{kind} {told[:200]}" for kind, told in rows)
+
+
+async def _end(buyers: list[asyncio.Task[None]]) -> None:
+    """End buyers; one that was refused for no reason that is expected is an error."""
+    for buyer in buyers:
+        buyer.cancel()
+    await asyncio.wait(buyers)
+    for buyer in buyers:
+        if not buyer.cancelled():
+            buyer.result()
