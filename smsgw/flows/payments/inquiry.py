@@ -53,6 +53,7 @@ class Inquirer:
         self._findings = findings
         self._open: dict[str, ChargeRow] = {}  # those that are looked after now
         self._charges: dict[str, str] = {}  # {payment: its attempt} of these
+        self._seen: set[str] = set()  # attempts on the pages that were read since the first one
         self._next: dict[str, int] = {}  # {attempt: when it is asked about, monotonic}
         self._missing: dict[str, int] = {}  # {attempt that its API does not know: since when we know, monotonic}
         self._asking: set[str] = set()
@@ -121,16 +122,17 @@ class Inquirer:
         """Read the next page of those that are open."""
         async with self._ports.database.read() as reader:
             rows = await store.asked(reader, self._ports.node, self._after, _PAGE)
-        whole = len(rows) < _PAGE and not self._after
+        self._seen.update(row.id for row in rows)
         self._after = rows[-1].id if len(rows) == _PAGE else ""
         now_ms = self._ports.clock.monotonic_ms()
         self._open = {row.id: row for row in rows}
         self._charges = {row.payment: row.id for row in rows}
         for row in rows:
             self._next.setdefault(row.id, now_ms + max(0, FIRST_MS - self._age_ms(row)))
-        if whole:
-            self._next = {name: self._next[name] for name in self._open}
-            self._missing = {name: at for name, at in self._missing.items() if name in self._open}
+        if not self._after:  # all pages have been read: what was on none of them is open no more
+            self._next = {name: at for name, at in self._next.items() if name in self._seen}
+            self._missing = {name: at for name, at in self._missing.items() if name in self._seen}
+            self._seen.clear()
 
     def _age_ms(self, row: ChargeRow) -> int:
         return self._ports.clock.now_ms() - (row.intent_ms or row.created_ms)
