@@ -100,7 +100,7 @@ async def shop(language: str, engine: Engine, folder: Path) -> AsyncIterator[Sho
     async with site(
         engine, patient, clock=clock, services={"sun": sun, "moon": changed(sun, keywords=["MOON"])}
     ) as here:
-        keys = await _keys(here.one)
+        keys = await keys_of(here.one)
         spent = folder / "spent"
         spent.mkdir()
         environment = os.environ | {
@@ -128,7 +128,8 @@ async def visitor(of: Shop) -> AsyncIterator[Visitor]:
         yield Visitor(of, session)
 
 
-async def _keys(one: World) -> dict[str, dict[str, bytes]]:
+async def keys_of(one: World) -> dict[str, dict[str, bytes]]:
+    """Return the return keys in use, {service or merchant: {id: secret}}."""
     found: dict[str, dict[str, bytes]] = {}
     async with one.database.read() as reader:
         for row in await service_keys.live(reader, "return", 0):

@@ -5,6 +5,11 @@ const fs = require('node:fs')
 const path = require('node:path')
 
 class SmsgwReturn {
+  static kind = 'smsgw-return+jws'
+  static outcome = 'success'
+  static id = /^red_[0-9a-z]{26}$/
+  static forgets = true
+
   /**
    * @param {object} options
    * @param {string} options.service the service's name at smsgw: the end of its verify address
@@ -34,13 +39,13 @@ class SmsgwReturn {
     const now = Date.now() / 1000
     return claims.iss === 'smsgw' &&
       claims.aud === this.service &&
-      claims.outcome === 'success' &&
+      claims.outcome === this.constructor.outcome &&
       typeof claims.test === 'boolean' && (this.test || !claims.test) &&
       Number.isInteger(claims.exp) && claims.exp > now &&
       Number.isInteger(claims.iat) && claims.iat <= now + 60 &&
       typeof state === 'string' && state !== '' &&
       typeof claims.state === 'string' && equal(Buffer.from(state), Buffer.from(claims.state)) &&
-      typeof claims.jti === 'string' && /^red_[0-9a-z]{26}$/.test(claims.jti)
+      typeof claims.jti === 'string' && this.constructor.id.test(claims.jti)
   }
 
   // Returns the claims of a token that was signed with one of the keys, whatever they say.
@@ -51,7 +56,7 @@ class SmsgwReturn {
       if (more.length > 0 || signature === undefined) return null
       const header = JSON.parse(Buffer.from(head, 'base64url'))
       // One algorithm and one kind, whatever the token asks for.
-      if (header.alg !== 'HS256' || header.typ !== 'smsgw-return+jws') return null
+      if (header.alg !== 'HS256' || header.typ !== this.constructor.kind) return null
       const secret = Buffer.from(this.keys.get(header.kid) ?? '', 'base64')
       if (secret.length < 32) return null
       const expected = crypto.createHmac('sha256', secret).update(`${head}.${body}`).digest()
@@ -63,14 +68,14 @@ class SmsgwReturn {
     }
   }
 
-  // Returns whether this redemption comes for the first time: of two requests that race, one makes the file.
-  #spend (redemption) {
+  // Returns whether this one comes for the first time: of two requests that race, one makes the file.
+  #spend (name) {
     try {
-      fs.closeSync(fs.openSync(path.join(this.spent, redemption), 'wx', 0o600))
+      fs.closeSync(fs.openSync(path.join(this.spent, name), 'wx', 0o600))
     } catch {
       return false
     }
-    if (Math.random() < 0.01) this.#forget()
+    if (this.constructor.forgets && Math.random() < 0.01) this.#forget()
     return true
   }
 
@@ -83,8 +88,21 @@ class SmsgwReturn {
   }
 }
 
+/**
+ * What a buyer's browser brings back from a payment: open() says what was paid, once, and null otherwise.
+ *
+ * The merchant's name stands in place of the service; state is what the site gave this visitor for the payment. A
+ * browser may never come back: hand out the goods for the webhook payment.succeeded, and here show that they came.
+ */
+class SmsgwPaymentReturn extends SmsgwReturn {
+  static kind = 'smsgw-payment+jws'
+  static outcome = 'succeeded'
+  static id = /^pay_[0-9a-z]{26}$/
+  static forgets = false // a payment's page gives a new token at each visit
+}
+
 function equal (one, other) {
   return one.length === other.length && crypto.timingSafeEqual(one, other)
 }
 
-module.exports = { SmsgwReturn }
+module.exports = { SmsgwReturn, SmsgwPaymentReturn }

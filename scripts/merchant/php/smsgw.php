@@ -2,8 +2,13 @@
 // Checks what smsgw's redirect brings back. Copy this file; it needs PHP 8.1 and nothing else.
 declare(strict_types=1);
 
-final class SmsgwReturn
+class SmsgwReturn
 {
+    protected const KIND = 'smsgw-return+jws';
+    protected const OUTCOME = 'success';
+    protected const ID = 'red';
+    protected const FORGETS = true;
+
     /**
      * @param string $service the service's name at smsgw: the end of its verify address
      * @param array<string, string> $keys the return keys, id => secret in base64; both while one replaces the other
@@ -32,12 +37,12 @@ final class SmsgwReturn
         if ($claims === null
             || ($claims['iss'] ?? null) !== 'smsgw'
             || ($claims['aud'] ?? null) !== $this->service
-            || ($claims['outcome'] ?? null) !== 'success'
+            || ($claims['outcome'] ?? null) !== static::OUTCOME
             || !is_bool($claims['test'] ?? null) || ($claims['test'] && !$this->test)
             || !is_int($claims['exp'] ?? null) || $claims['exp'] <= $now
             || !is_int($claims['iat'] ?? null) || $claims['iat'] > $now + 60
             || $state === '' || !is_string($claims['state'] ?? null) || !hash_equals($state, $claims['state'])
-            || !is_string($claims['jti'] ?? null) || preg_match('/^red_[0-9a-z]{26}$/D', $claims['jti']) !== 1
+            || !is_string($claims['jti'] ?? null) || preg_match('/^' . static::ID . '_[0-9a-z]{26}$/D', $claims['jti']) !== 1
         ) {
             return null;
         }
@@ -53,7 +58,7 @@ final class SmsgwReturn
         }
         $header = json_decode(self::decode($parts[0]), true);
         // One algorithm and one kind, whatever the token asks for.
-        if (!is_array($header) || ($header['alg'] ?? null) !== 'HS256' || ($header['typ'] ?? null) !== 'smsgw-return+jws') {
+        if (!is_array($header) || ($header['alg'] ?? null) !== 'HS256' || ($header['typ'] ?? null) !== static::KIND) {
             return null;
         }
         $secret = is_string($header['kid'] ?? null) ? self::decode($this->keys[$header['kid']] ?? '') : '';
@@ -68,15 +73,15 @@ final class SmsgwReturn
         return is_array($claims) ? $claims : null;
     }
 
-    /** Returns whether this redemption comes for the first time: of two requests that race, one makes the file. */
-    private function spend(string $redemption): bool
+    /** Returns whether this one comes for the first time: of two requests that race, one makes the file. */
+    private function spend(string $name): bool
     {
-        $file = @fopen("$this->spent/$redemption", 'x');
+        $file = @fopen("$this->spent/$name", 'x');
         if ($file === false) {
             return false;
         }
         fclose($file);
-        foreach (random_int(1, 100) === 1 ? (array) glob("$this->spent/red_*") : [] as $old) {
+        foreach (static::FORGETS && random_int(1, 100) === 1 ? (array) glob("$this->spent/red_*") : [] as $old) {
             if (filemtime($old) < time() - 86400) {
                 @unlink($old); // its token is long too old
             }
@@ -89,4 +94,18 @@ final class SmsgwReturn
     {
         return (string) base64_decode(strtr($text, '-_', '+/'), true);
     }
+}
+
+/**
+ * What a buyer's browser brings back from a payment: open() says what was paid, once, and null otherwise.
+ *
+ * The merchant's name stands in place of the service; state is what the site gave this visitor for the payment. A
+ * browser may never come back: hand out the goods for the webhook payment.succeeded, and here show that they came.
+ */
+final class SmsgwPaymentReturn extends SmsgwReturn
+{
+    protected const KIND = 'smsgw-payment+jws';
+    protected const OUTCOME = 'succeeded';
+    protected const ID = 'pay';
+    protected const FORGETS = false; // a payment's page gives a new token at each visit
 }

@@ -20,6 +20,8 @@ class SmsgwReturn:
         test: whether codes that were bought from a simulated operator open the door.
     """
 
+    _KIND, _OUTCOME, _ID = "smsgw-return+jws", "success", "red"
+
     def __init__(self, service, keys, spent, test=False):
         self._service = service
         self._keys = keys
@@ -44,7 +46,7 @@ class SmsgwReturn:
         return (
             claims.get("iss") == "smsgw"
             and claims.get("aud") == self._service
-            and claims.get("outcome") == "success"
+            and claims.get("outcome") == self._OUTCOME
             and isinstance(test, bool)
             and (self._test or not test)
             and type(exp) is int
@@ -55,7 +57,7 @@ class SmsgwReturn:
             and isinstance(claims.get("state"), str)
             and hmac.compare_digest(state.encode(), claims["state"].encode())
             and isinstance(claims.get("jti"), str)
-            and re.fullmatch(r"red_[0-9a-z]{26}", claims["jti"]) is not None
+            and re.fullmatch(self._ID + r"_[0-9a-z]{26}", claims["jti"]) is not None
         )
 
     def _read(self, token):
@@ -64,7 +66,7 @@ class SmsgwReturn:
             head, body, signature = token.encode("ascii").split(b".")
             header = json.loads(_decode(head))
             # One algorithm and one kind, whatever the token asks for.
-            if len(token) > 4096 or header["alg"] != "HS256" or header["typ"] != "smsgw-return+jws":
+            if len(token) > 4096 or header["alg"] != "HS256" or header["typ"] != self._KIND:
                 return None
             secret = _decode(self._keys[header["kid"]].encode("ascii"))
             expected = hmac.new(secret, head + b"." + body, hashlib.sha256).digest()
@@ -75,10 +77,10 @@ class SmsgwReturn:
             return None
         return claims if isinstance(claims, dict) else None
 
-    def _spend(self, redemption):
-        """Return whether this redemption comes for the first time: of two requests that race, one makes the file."""
+    def _spend(self, name):
+        """Return whether this one comes for the first time: of two requests that race, one makes the file."""
         try:
-            os.close(os.open(os.path.join(self._spent, redemption), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(os.open(os.path.join(self._spent, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except OSError:
             return False
         if random.random() < 0.01:
@@ -90,6 +92,19 @@ class SmsgwReturn:
         for entry in os.scandir(self._spent):
             if entry.name.startswith("red_") and entry.stat().st_mtime < time.time() - 86_400:
                 os.unlink(entry.path)
+
+
+class SmsgwPaymentReturn(SmsgwReturn):
+    """What a buyer's browser brings back from a payment: ``open`` says what was paid, once, and None otherwise.
+
+    The merchant's name stands in place of the service; ``state`` is what the site gave this visitor for the payment. A
+    browser may never come back: hand out the goods for the webhook payment.succeeded, and here show that they came.
+    """
+
+    _KIND, _OUTCOME, _ID = "smsgw-payment+jws", "succeeded", "pay"
+
+    def _forget(self):
+        """Keep them all: a payment's page gives a new token at each visit."""
 
 
 def _decode(text):
