@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from smsgw.domain.consent import WORDS, Kind, Language, skeleton
 
-_TOKEN: Final = re.compile(r"[^\W\d_]+")
+_TOKEN: Final = re.compile(r"\b[^\W\d_]+\b")  # not the Y of a reference such as 3Y9K
 _REFERENCE: Final = re.compile(r"\s([0-9]{1,6})\b")
 _RUSSIAN: Final = frozenset("ыэёЫЭЁ")  # letters that Bulgarian has not
 

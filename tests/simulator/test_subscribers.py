@@ -129,6 +129,7 @@ def test_a_prompt_quotes_its_words(text: str, yes: str, no: str) -> None:
         "Paid: 500 gold, 5.00 EUR. Thank you",
         "Please answer YES or NO",
         "Several are open: answer with the number, for example YES 47",
+        "Golden Games: 250 gold, 2.50 EUR, paid. Thank you! Reference: 7B3Y9KDA. Help: help@games.example",
         "",
     ],
 )
