@@ -110,5 +110,11 @@ def test_a_yes_before_the_question_can_have_come_is_no_answer_to_it() -> None:
     assert judge(NO, [asked("a", Status.CREATED, prompted_ms=None, sent=False)], NOW).deed is Deed.DECLINE
 
 
+def test_a_simulated_phone_has_read_what_it_answers() -> None:
+    for test, deed in ((False, Deed.CROSSED), (True, Deed.CONFIRM)):
+        ruling = judge(YES, [paid("a", test=test), asked("b", prompted_ms=NOW - 1_000, test=test)], NOW)
+        assert (ruling.deed, ruling.payment) == (deed, "b")
+
+
 def test_a_no_is_taken_even_when_questions_cross() -> None:
     assert judge(NO, [ended("x"), asked("a", prompted_ms=None)], NOW).deed is Deed.DECLINE

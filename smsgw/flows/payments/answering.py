@@ -248,6 +248,7 @@ def _asked(row: PaymentRow, grace_ms: int, sent: Container[str]) -> Asked:
         until_ms=row.confirm_by_ms + grace_ms,
         prompted_ms=row.prompted_ms,
         sent=row.prompted_ms is not None or row.id in sent,
+        test=bool(row.test),
         confirmed_ms=row.confirmed_ms,
         settled_ms=row.settled_ms,
     )

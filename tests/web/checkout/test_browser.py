@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Page, expect
 
+from smsgw.kit.clock import SystemClock
 from tests.demo.test_page import CHROMIUM
 from tests.web.checkout.till import BUYER, TYPED, Till, browser, till, window
 
@@ -137,8 +138,18 @@ async def test_the_keyboard_is_enough(tmp_path: Path) -> None:
         paid(one, 450)
 
 
+class Ahead(SystemClock):
+    """The machine's clock, put forward."""
+
+    ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.ms
+
+
 async def test_the_number_is_remembered_and_forgotten(tmp_path: Path) -> None:
-    async with till(tmp_path) as one, browser() as found, window(found, PHONE) as page:
+    clock = Ahead()
+    async with till(tmp_path, clock=clock) as one, browser() as found, window(found, PHONE) as page:
         await page.goto(f"{one.url}?product=gold-250")
         await expect(page.get_by_label("Remember this number on this device")).not_to_be_checked()
         await page.get_by_label("Remember this number on this device").check()
@@ -149,6 +160,7 @@ async def test_the_number_is_remembered_and_forgotten(tmp_path: Path) -> None:
         await page.goto(f"{one.url}?product=gold-500&state=basket+7")
         await page.get_by_role("button", name="Pay with +359").click()
         await expect(page.get_by_role("heading", name="Answer YES on your phone")).to_be_visible()
+        clock.ms += 5_000  # sooner, the answer could be meant for the payment before
         await one.answer("YES")
         await expect(page.get_by_role("heading", name="Paid")).to_be_visible()
         await page.goto(f"{one.url}?product=gold-500")

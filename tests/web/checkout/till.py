@@ -16,7 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from smsgw import settings
 from smsgw.app import App
 from smsgw.domain import catalog, goods
-from smsgw.kit.clock import SystemClock
+from smsgw.kit.clock import Clock, SystemClock
 from smsgw.simulator.billing import Billing, price_list
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.simulator.submissions import SubmittedMessage
@@ -126,7 +126,9 @@ class Till:
 
 
 @asynccontextmanager
-async def till(folder: Path, *, more: str = "", main: str = "", answers_after_ms: int = 400) -> AsyncIterator[Till]:
+async def till(
+    folder: Path, *, more: str = "", main: str = "", answers_after_ms: int = 400, clock: Clock | None = None
+) -> AsyncIterator[Till]:
     """Open the shop."""
     async with AsyncExitStack() as stack:
         billing = Billing()
@@ -152,7 +154,7 @@ async def till(folder: Path, *, more: str = "", main: str = "", answers_after_ms
         configuration = settings.load(file, environment={}, check=catalog.problems)
         billing.rates = price_list(goods.build(configuration.merchants, configuration.links), "vega")
         await bring_up_to_date(configuration, SystemClock().now_ms())
-        app = App(configuration)
+        app = App(configuration, clock=clock)
         await app.start()
         stack.push_async_callback(app.stop)
         one = Till(app, smsc, billing, site)
