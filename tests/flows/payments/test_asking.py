@@ -162,6 +162,7 @@ async def test_questions_that_are_answered_do_not_count(engine: Engine) -> None:
             one.clock.advance(5_000)
             await one.say("YES")
             await one.accept()
+        assert len(await one.rows("payments", "id")) == 3
 
 
 async def test_pumping_a_range_of_numbers_is_stopped(engine: Engine) -> None:
