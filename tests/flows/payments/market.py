@@ -147,9 +147,12 @@ class Market(World):
         return row
 
     async def status(self, payment: str) -> str:
-        """Return how a payment stands, which its facts must have led to."""
-        row = await self.row(payment)
-        assert fold(await self.facts(payment)) == Status(row.status)
+        """Return how a payment stands, which its facts must have led to: both are read at one moment, loops may run."""
+        async with self.database.read() as reader:
+            row = await store.get(reader, payment)
+            facts = await store.facts(reader, payment)
+        assert row is not None
+        assert fold([Fact(fact.kind) for fact in facts]) == Status(row.status)
         return row.status
 
     async def facts(self, payment: str) -> list[Fact]:
