@@ -91,10 +91,7 @@ class Bank(Market):
         for _ in range(3):
             for one in (self.teller, self.inquirer, self.refunder):
                 await one.turn()
-                if self.api.open.is_set():
-                    await one.hands.rest()
-                else:
-                    await asyncio.sleep(0.05)
+                await one.hands.rest()
 
     async def wait(self, seconds: float) -> None:
         """Let time go by in steps, with everything done on the way."""
