@@ -4,7 +4,6 @@ A message waits in its attempt, queued, until its link can send at once; so hard
 the octets, and a death in between, which makes the outcome unknown, is rare.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -19,6 +18,7 @@ from smsgw.flows.payments.charging import START_MS, Cashbox
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import Turns
 from smsgw.store import mts, payments as store
 from smsgw.store.database import Transaction
 
@@ -27,7 +27,6 @@ log = get_logger(__name__)
 _AT_ONCE: Final = 200  # of one link in one transaction
 _CAPACITY: Final = 5_000  # held for a link; more wait in the store
 _LOOK_S: Final = 0.02  # while something waits for a link
-_AGAIN_S: Final = 0.5  # pause while the store cannot write
 _READ: Final = 500  # attempts read back at a time
 
 
@@ -63,7 +62,11 @@ class Cashier:
         self._held: set[str] = set()  # their attempts
         self._later: dict[str, int] = {}  # {attempt that was put off: not before, by the clock that never goes back}
         self._lacking = True  # the store may have attempts that are not held
-        self._woken = asyncio.Event()
+        self._turns = Turns(
+            self.turn,
+            rest_s=self._rest_s,
+            put_off=lambda error: log.warning("charges.put_off", error=str(error)),
+        )
 
     def hear(self, effects: Effects) -> None:
         """Hear what a transaction about payments has left to be done."""
@@ -76,19 +79,19 @@ class Cashier:
         """Take billed messages that have just been committed."""
         for message in messages:
             self._hold(message)
-        self._woken.set()
+        self._turns.wake()
 
     def again(self, put_off: Sequence[tuple[str, str, int]]) -> None:
         """Hear of attempts that are to be sent again: (link, attempt, not before)."""
         now_ms, monotonic_ms = self._ports.clock.now_ms(), self._ports.clock.monotonic_ms()
         for _, charge, at_ms in put_off:
             self._later[charge] = monotonic_ms + max(0, at_ms - now_ms)
-        self._woken.set()
+        self._turns.wake()
 
     def look_again(self) -> None:
         """Hear that the store may have attempts that are not held."""
         self._lacking = True
-        self._woken.set()
+        self._turns.wake()
 
     def _hold(self, message: Outgoing) -> None:
         row = message.row
@@ -104,29 +107,14 @@ class Cashier:
 
     async def run(self) -> None:
         """Send what waits, until it is cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("charges.put_off", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            if not self._woken.is_set():
-                await self._rest()
+        await self._turns.run()
 
-    async def _rest(self) -> None:
+    def _rest_s(self) -> float | None:
         pause_s = _LOOK_S if self._held else None
         if self._later:
-            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000)
+            wait_s = (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000
             pause_s = wait_s if pause_s is None else min(pause_s, wait_s)
-        try:
-            async with asyncio.timeout(pause_s):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+        return pause_s
 
     async def turn(self) -> None:
         """Read back what is lacking, and send what the links can send."""

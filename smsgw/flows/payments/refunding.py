@@ -4,7 +4,6 @@ An operator whose API gives money back on our word (``refunds = true``) knows a 
 nothing twice; so what nobody knows about is asked for again, with pauses that grow with the refund's age.
 """
 
-import asyncio
 from typing import Final
 
 import msgspec
@@ -17,6 +16,7 @@ from smsgw.flows.payments.hands import Hands
 from smsgw.flows.payments.orders import order_of
 from smsgw.flows.ports import Back, Catalog, Charger, Ports, Refunded
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import Turns
 from smsgw.store import payments as store
 from smsgw.store.payments import RefundRow
 
@@ -27,7 +27,6 @@ FIRST_MS: Final = 5_000  # the shortest pause
 LONGEST_MS: Final = 3_600_000
 _PAGE: Final = 1_000  # refunds that are looked after at a time; the others have their turn
 _LOOK_MS: Final = 5_000  # between two looks into the store: commands and other nodes ask for refunds too
-_AGAIN_S: Final = 0.5  # pause while the store cannot be read
 _ALL: Final = "refunds"
 _terms = msgspec.json.Decoder(Terms, strict=False)
 
@@ -53,33 +52,23 @@ class Refunder:
         self._mine: set[str] = set()  # asked for here: no other node is at it
         self._after = ""
         self._look_ms = 0
-        self._woken = asyncio.Event()
-        self.hands = Hands(PARALLEL, self._woken.set)
+        self._turns = Turns(
+            self.turn,
+            rest_s=lambda: _LOOK_MS / 1000,
+            put_off=lambda error: log.warning("refunds.put_off", error=str(error)),
+        )
+        self.hands = Hands(PARALLEL, self._turns.wake)
 
     def hear(self, effects: Effects) -> None:
         """Hear of new refunds."""
         if effects.refunds:
             self._mine.update(effects.refunds)
             self._look_ms = 0
-            self._woken.set()
+            self._turns.wake()
 
     async def run(self) -> None:
         """Ask for what is due, until it is cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("refunds.put_off", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            try:
-                async with asyncio.timeout(_LOOK_MS / 1000):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+        await self._turns.run()
 
     async def turn(self) -> None:
         """Look into the store if it is time, and begin what is due."""

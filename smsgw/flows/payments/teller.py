@@ -4,13 +4,11 @@ A payment waits in its attempt, queued, until one of its link's few places is fr
 where nobody knows, the attempt is never made again: the operator is asked about it (inquiry.py).
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from smsgw.domain.charging import Said, Stand, Told
-from smsgw.errors import SmsgwError
 from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import START_MS, UNSENT, Cashbox
 from smsgw.flows.payments.effects import Effects
@@ -19,6 +17,7 @@ from smsgw.flows.payments.hands import Hands
 from smsgw.flows.payments.orders import has_api, order_of, profile_of
 from smsgw.flows.ports import Catalog, Charged, Charger, Order, Ports
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import Turns
 from smsgw.store import payments as store
 from smsgw.store.database import Transaction
 
@@ -26,7 +25,6 @@ log = get_logger(__name__)
 
 PARALLEL: Final = 20  # calls at a time to one operator
 _CAPACITY: Final = 5_000  # payments held for a link; more wait in the store
-_AGAIN_S: Final = 0.5  # pause while the store cannot write
 
 
 class Teller:
@@ -61,8 +59,12 @@ class Teller:
         self._held: set[str] = set()  # payments that wait here
         self._later: dict[str, int] = {}  # {attempt that was put off: not before, by the clock that never goes back}
         self._lacking = True  # the store may have attempts that are not held
-        self._woken = asyncio.Event()
-        self.hands = Hands(PARALLEL, self._woken.set)
+        self._turns = Turns(
+            self.turn,
+            rest_s=self._rest_s,
+            put_off=lambda error: log.warning("charges.put_off", error=str(error)),
+        )
+        self.hands = Hands(PARALLEL, self._turns.wake)
 
     def hear(self, effects: Effects) -> None:
         """Hear what a transaction about payments has left to be done."""
@@ -73,12 +75,12 @@ class Teller:
             if has_api(self._catalog, link):
                 self._later[charge] = monotonic_ms + max(0, at_ms - now_ms)
         if effects.direct or effects.again:
-            self._woken.set()
+            self._turns.wake()
 
     def look_again(self) -> None:
         """Hear that the store may have attempts that are not held."""
         self._lacking = True
-        self._woken.set()
+        self._turns.wake()
 
     def _hold(self, link: str, payment: str) -> None:
         line = self._waiting.get(link)
@@ -92,27 +94,12 @@ class Teller:
 
     async def run(self) -> None:
         """Charge what waits, until it is cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("charges.put_off", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            await self._rest()
+        await self._turns.run()
 
-    async def _rest(self) -> None:
-        wait_s = None
-        if self._later:
-            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000)
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+    def _rest_s(self) -> float | None:
+        if not self._later:
+            return None
+        return (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000
 
     async def turn(self) -> None:
         """Read back what is lacking, and begin what there is room for."""

@@ -1,0 +1,60 @@
+"""The loop of whoever works through what is in the store: a turn of work, then a rest until it is woken or due."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from smsgw.errors import SmsgwError
+
+_AGAIN_S: Final = 0.5  # pause while the store cannot be read or written
+_SHORTEST_S: Final = 0.001  # of a rest: whoever is always due lets others run all the same
+
+
+class Turns:
+    """Takes turns, one after the other, for as long as there is something to do.
+
+    Args:
+        take: one turn of work. An error of it that asks to try again later puts the work off; any other ends the loop.
+        rest_s: asked after a turn: how long to rest if nobody wakes it; None: until somebody does.
+        put_off: tells of work that is put off; must not fail or wait.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[None]],
+        *,
+        rest_s: Callable[[], float | None],
+        put_off: Callable[[SmsgwError], None],
+    ) -> None:
+        self._take = take
+        self._rest_s = rest_s
+        self._put_off = put_off
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Have another turn taken soon; one that is being taken is followed by another, as it may have missed this."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Take turns until it is cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                await self._take()
+            except SmsgwError as error:
+                if not error.retry:
+                    raise
+                self._put_off(error)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        if self._woken.is_set():
+            return
+        rest_s = self._rest_s()
+        try:
+            async with asyncio.timeout(None if rest_s is None else max(_SHORTEST_S, rest_s)):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
