@@ -8,6 +8,7 @@ The way of one payment, and where it is told:
     the YES          charging             caps, then authorizing: the merchant's word; then an attempt
     the attempt      cashier              billed messages: intent on disk, then the first octet
                      teller               the same for operators' HTTP APIs
+                     lines                what both hold until its link has room
     what came of it  hearing, findings    responses and receipts; answers of the APIs
                      inquiry, records     asking the API again; the operator's own records
     money back       refunding            by the API, or recorded

@@ -7,7 +7,7 @@ import pytest
 
 from smsgw.domain.charging import Said, Told
 from smsgw.errors import StoreUnavailable
-from smsgw.flows.payments import teller as module
+from smsgw.flows.payments import lines
 from smsgw.flows.payments.charging import START_MS
 from smsgw.flows.ports import Charged
 from smsgw.store import nodes
@@ -245,7 +245,7 @@ async def test_a_node_that_was_held_up_does_not_call_any_more(sqlite: Engine) ->
 async def test_so_many_at_a_time_and_the_rest_waits_in_the_store(
     sqlite: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CAPACITY", 4)
+    monkeypatch.setattr(lines, "CAPACITY", 4)
     async with bank(sqlite) as one:
         one.teller.hands._most = 2
         one.api.open.clear()
