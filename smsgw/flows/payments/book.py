@@ -13,11 +13,10 @@ from msgspec import structs
 
 from smsgw.domain.charging import OPEN as OPEN_CHARGES, Stand
 from smsgw.domain.goods import Merchant, Terms
-from smsgw.domain.payments import MOVES, Fact, Status, follow
+from smsgw.domain.payments import MOVES, EventType, Fact, Status, follow
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments import events, texts
 from smsgw.flows.payments.effects import Effects, nothing
-from smsgw.flows.payments.events import EventType
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.store import events as outbox, mts, payments as store
 from smsgw.store.database import Transaction
