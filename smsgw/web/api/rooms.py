@@ -19,6 +19,7 @@ from smsgw.settings import Web
 from smsgw.web.api import docs, openapi
 from smsgw.web.api.checks import Checks
 from smsgw.web.api.codes import CodeRoom
+from smsgw.web.api.deliveries import DeliveryRoom
 from smsgw.web.api.endpoints import EndpointRoom
 from smsgw.web.api.events import EventRoom
 from smsgw.web.api.gate import Gate
@@ -83,6 +84,7 @@ class Api:
             *PaymentRoom(ports, payments, hosted, again, patience_s=settings.verify_timeout_s).operations(),
             *MethodRoom(ports, catalog, again).operations(),
             *EventRoom(ports, catalog, again, desks.wake).operations(),
+            *DeliveryRoom(ports, catalog, again, desks.wake).operations(),
             *EndpointRoom(ports, catalog, again, desks.wake).operations(),
         ]
 
