@@ -18,7 +18,8 @@ from smsgw.domain.records import COLUMNS, Judged, Verdict
 from smsgw.errors import SmsgwError
 from smsgw.flows.audit import entry
 from smsgw.flows.payments import phones, records as flow
-from smsgw.flows.payments.desk import STAFF, Payments, Story
+from smsgw.flows.payments.desk import Payments, Story
+from smsgw.flows.payments.whose import STAFF
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.ids import first_of
 from smsgw.kit.masking import mask_number

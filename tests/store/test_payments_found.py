@@ -1,6 +1,6 @@
 """How payments and attempts are found: by what staff look for, by what an operator has to be asked about."""
 
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.store import payments as store
 from smsgw.store.payments import Search
 from smsgw.store.queries import load

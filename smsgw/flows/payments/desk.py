@@ -25,6 +25,7 @@ from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import Cashbox
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.hearing import Listener, Lost
+from smsgw.flows.payments.whose import STAFF, Whose, is_theirs
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
@@ -43,16 +44,6 @@ _MOST_STUCK: Final = 1_000
 _MOST_SENT: Final = 100_000  # questions whose response is not known yet; they are few
 _SLACK_MS: Final = 86_400_000  # by which a clock may be put back without a deadline being taken for a mistake
 _TRIES: Final = 3  # when another node has been quicker
-
-
-class Whose(Struct, frozen=True, kw_only=True):
-    """Who may see and change a payment."""
-
-    merchants: frozenset[str] | None  # None: all of them: carrier staff
-    test: bool | None  # None: both kinds
-
-
-STAFF: Final = Whose(merchants=None, test=None)
 
 
 class Changed(Struct, frozen=True, kw_only=True):
@@ -173,13 +164,13 @@ class Payments:
         """Return a payment; None when there is none, or when it is somebody else's."""
         async with self._ports.database.read() as reader:
             row = await store.get(reader, payment)
-        return row if row is not None and _is_theirs(row, whose) else None
+        return row if row is not None and is_theirs(row, whose) else None
 
     async def story(self, payment: str, whose: Whose = STAFF) -> Story | None:
         """Return everything that is known about a payment."""
         async with self._ports.database.read() as reader:
             row = await store.get(reader, payment)
-            if row is None or not _is_theirs(row, whose):
+            if row is None or not is_theirs(row, whose):
                 return None
             return Story(
                 payment=row,
@@ -316,14 +307,6 @@ class Payments:
 
         await self._change(payment, STAFF, change, None, action="", actor="")
 
-    async def said(self, payment: str, said: Told, told: Mapping[str, Any]) -> PaymentRow:
-        """Take what an operator's HTTP API says of a payment's attempt."""
-
-        def change(book: Book, _: PaymentRow) -> PaymentRow:
-            return self.cashbox.hear(book, payment, said, told)
-
-        return (await self._change(payment, STAFF, change, None, action="", actor="")).payment
-
     async def refund_ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> bool:
         """Take what an operator's HTTP API says of a refund; False: it had ended before."""
         ports = self._ports
@@ -371,7 +354,7 @@ class Payments:
             book = Book(ports, self._catalog, ports.clock.now_ms())
             await book.load(transaction, [payment])
             row = book.find(payment)
-            if row is None or not _is_theirs(row, whose):
+            if row is None or not is_theirs(row, whose):
                 raise Refused("not_found", "there is no such payment")
             known = await answer_of(ports, transaction, once)
             if known is not None:
@@ -523,11 +506,6 @@ def _line_key_of(fact: FactRow) -> tuple[Any, ...]:
 # What somebody has to look at.
 _ALARMS: Final = frozenset({f"payment.{Fact.LOST.value}", f"payment.{Fact.DISCREPANCY.value}"})
 _UNPAID: Final = frozenset({Status.FAILED, Status.DECLINED, Status.EXPIRED, Status.CANCELED})
-
-
-def _is_theirs(row: PaymentRow, whose: Whose) -> bool:
-    mine = whose.merchants is None or row.merchant in whose.merchants
-    return mine and whose.test in {None, bool(row.test)}
 
 
 def _log(stories: Sequence[tuple[str, dict[str, object]]]) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from smsgw.domain.goods import Merchant
 from smsgw.flows.amend import Refused
 from smsgw.flows.audit import entry
-from smsgw.flows.payments.desk import Whose
+from smsgw.flows.payments.whose import Whose
 from smsgw.flows.ports import Ports
 from smsgw.store import audit, payments as store
 from smsgw.store.database import Transaction

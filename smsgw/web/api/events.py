@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.flows import deliveries, replay
-from smsgw.flows.payments.desk import Whose
+from smsgw.flows.payments.whose import Whose
 from smsgw.store.events import Choice, Delivery
 from smsgw.web.api import repeats
 from smsgw.web.api.deliveries import WebhookDelivery, delivery_of

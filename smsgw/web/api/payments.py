@@ -14,8 +14,9 @@ from smsgw.flows.amend import Refused
 from smsgw.flows.idempotency import Idempotency
 from smsgw.flows.payments import methods
 from smsgw.flows.payments.asking import NewPayment
-from smsgw.flows.payments.desk import LAST, Payments, Whose
+from smsgw.flows.payments.desk import LAST, Payments
 from smsgw.flows.payments.events import Refund, view_refund
+from smsgw.flows.payments.whose import Whose
 from smsgw.flows.ports import Ports
 from smsgw.kit.clock import rfc3339
 from smsgw.settings.merchant import Language

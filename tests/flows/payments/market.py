@@ -12,8 +12,9 @@ from smsgw.domain.payments import Fact, Status, fold
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.cashier import Cashier
-from smsgw.flows.payments.desk import STAFF, Payments, Whose
+from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.events import Payment
+from smsgw.flows.payments.whose import STAFF, Whose
 from smsgw.flows.receive import Receiver
 from smsgw.flows.send import Outbox
 from smsgw.settings import ChargeProfile, LinkSettings, MerchantSettings, Payments as Limits

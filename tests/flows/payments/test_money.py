@@ -10,8 +10,8 @@ from msgspec import structs
 from smsgw.domain.payments import Fact
 from smsgw.flows import idempotency
 from smsgw.flows.amend import Refused
-from smsgw.flows.payments.desk import Whose
 from smsgw.flows.payments.events import PaymentEvent
+from smsgw.flows.payments.whose import Whose
 from smsgw.settings import Payments as Limits
 from smsgw.settings.merchant import Cap
 from tests.flows.payments.market import GOLD, OTHER, PHONE, Market, market

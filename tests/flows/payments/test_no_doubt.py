@@ -8,7 +8,7 @@ from msgspec import structs
 
 from smsgw.domain.payments import Fact
 from smsgw.flows.payments.book import Book
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.flows.ports import Refunded
 from smsgw.hooks.adapter import Answer
 from smsgw.hooks.camara import Camara

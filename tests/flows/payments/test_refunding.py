@@ -2,7 +2,7 @@
 
 import asyncio
 
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.flows.ports import Refunded
 from tests.flows.payments.bank import Api, Bank, bank
 from tests.servers.engines import Engine
