@@ -25,6 +25,7 @@ from smsgw.flows.payments.cashier import Cashier
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.direct import Direct
 from smsgw.flows.payments.effects import Effects
+from smsgw.flows.payments.sweeping import Sweeper
 from smsgw.flows.payments.watch import Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
@@ -126,7 +127,8 @@ class App:
         stack.push_async_callback(payments.close)
         receiver = Receiver(ports, sold, self._send, webhooks.wake, payments)
         await receiver.recover()
-        await payments.recover()
+        sweeper = Sweeper(ports, sold, payments)
+        await sweeper.recover()
         stack.push_async_callback(receiver.close)
         for name, settings in configuration.links.items():
             link = Link(ports, name, settings, passwords[name], receiver, context=contexts[name], payments=payments)
@@ -180,7 +182,7 @@ class App:
             "sweep": lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name),
             "cashier": cashier.run,
             **direct.tasks,
-            "payments": lambda: self._keep_payments(payments, cashier, direct),
+            "payments": lambda: self._keep_payments(sweeper, cashier, direct),
             "upkeep": lambda: upkeep.run(self._look_again),
             "operations": Operations(ports, sold, self.links).run,
             "traces": Traces(configuration.state_dir, self.links, self._clock).run,
@@ -286,12 +288,12 @@ class App:
                 log.warning("sweep.put_off", error=str(error))
             await asyncio.sleep(self._configuration.main.node_lease_s / 3)
 
-    async def _keep_payments(self, payments: Payments, cashier: Cashier, direct: Direct) -> None:
+    async def _keep_payments(self, sweeper: Sweeper, cashier: Cashier, direct: Direct) -> None:
         """Do what payments must have done by themselves, every second; now and then look what other nodes have left."""
         while True:
             try:
-                await payments.sweep()
-                if await payments.inherit():
+                await sweeper.sweep()
+                if await sweeper.inherit():
                     cashier.look_again()
                     direct.look_again()
             except SmsgwError as error:

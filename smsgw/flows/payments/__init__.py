@@ -12,7 +12,7 @@ The way of one payment, and where it is told:
     what came of it  hearing, findings    responses and receipts; answers of the APIs
                      inquiry, records     asking the API again; the operator's own records
     money back       refunding            by the API, or recorded
-    the clock        desk.sweep           what must happen by itself
+    the clock        sweeping             what must happen by itself, and what a death has left
 
 Everything that changes a payment does it through a *book* (one transaction: locked rows, facts, status, events at
 once), and leaves *effects* for after the commit, which the desk hands to whoever follows: senders, cashier, teller,

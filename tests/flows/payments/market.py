@@ -14,6 +14,7 @@ from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.cashier import Cashier
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.events import Payment
+from smsgw.flows.payments.sweeping import Sweeper
 from smsgw.flows.payments.whose import STAFF, Whose
 from smsgw.flows.receive import Receiver
 from smsgw.flows.send import Outbox
@@ -85,6 +86,7 @@ class Market(World):
     """A world with payments."""
 
     payments: Payments
+    sweeper: Sweeper
     cashier: Cashier
     outboxes: dict[str, Outbox]
     room: int
@@ -184,7 +186,7 @@ class Market(World):
     async def later(self, seconds: float) -> None:
         """Let time go by, and do what is due then."""
         self.clock.advance(round(seconds * 1000))
-        await self.payments.sweep()
+        await self.sweeper.sweep()
         await self.cashier.turn()
 
 
@@ -213,6 +215,7 @@ async def market(
         )
         one.made, one.room, one.told = 0, 100, set()
         one.payments = Payments(one.ports, one.catalog, one_send(one), one.told.update)
+        one.sweeper = Sweeper(one.ports, one.catalog, one.payments)
         one.receiver = Receiver(one.ports, one.catalog, one_send(one), one.told.update, one.payments)
         one.outboxes = {
             name: Outbox(one.ports, name, settings, lambda: None, one.payments) for name, settings in links.items()
@@ -228,7 +231,7 @@ async def market(
             offer=lambda messages: offer(one, messages),
         )
         one.payments.follow(one.cashier.hear)
-        await one.payments.recover()
+        await one.sweeper.recover()
         try:
             yield one
         finally:

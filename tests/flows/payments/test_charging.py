@@ -398,7 +398,7 @@ async def test_two_nodes_the_dead_one_may_have_sent(postgres: Engine) -> None:
         for _ in range(5):
             await right.receiver.sweep(30_000)
             right.clock.advance(10_000)
-        assert await right.payments.inherit() >= 1
+        assert await right.sweeper.inherit() >= 1
         right.cashier.look_again()
         await right.cashier.turn()
         assert await right.status(sent) == "charge_unknown"

@@ -219,7 +219,7 @@ async def test_what_another_node_has_left_is_taken_over_once(postgres: Engine) -
         assert api.calls == [], "not ours yet"
         async with one.database.write() as transaction:
             await nodes.bury(transaction, "left", clock.now_ms() - 1_000)
-        assert await one.payments.inherit() == 1
+        assert await one.sweeper.inherit() == 1
         await one.work()
         assert await one.status(payment) == "succeeded"
     async with bank(postgres, api, clock=clock) as one:  # the first one again
@@ -289,7 +289,7 @@ async def test_the_loop_runs_by_itself(sqlite: Engine) -> None:
         task = asyncio.get_running_loop().create_task(one.teller.run())
         one.database.before.append(StoreUnavailable("full"))
         with contextlib.suppress(StoreUnavailable):
-            await one.payments.sweep()
+            await one.sweeper.sweep()
         payment = await one.confirmed()
         await one.until(payment, "succeeded")
         task.cancel()
