@@ -19,6 +19,7 @@ from smsgw.errors import SmsgwError
 from smsgw.flows.audit import entry
 from smsgw.flows.payments import phones, records as flow
 from smsgw.flows.payments.desk import Payments, Story
+from smsgw.flows.payments.resolving import Resolver
 from smsgw.flows.payments.whose import STAFF
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.ids import first_of
@@ -186,7 +187,7 @@ def resolve(
         raise typer.BadParameter("--note must say how you know")
 
     async def work(one: Visit) -> None:
-        row = await _payments(one).resolve(payment, verdict, actor=one.actor, note=note.strip())
+        row = await _resolver(one).resolve(payment, verdict, actor=one.actor, note=note.strip())
         say(f"{payment} is {row.status}{f', odd: {row.discrepancy}' if row.discrepancy else ''}")
 
     visit(config, work)
@@ -262,10 +263,10 @@ def records(
         except OSError as error:
             raise SmsgwError(f"{file}: cannot be read: {error.strerror}") from error
         found = await flow.look(one.ports, name, lines)
-        payments = _payments(one)
+        resolver = _resolver(one)
         for judged in found:
             if not dry_run:
-                await flow.take(payments, judged, one.actor)
+                await flow.take(resolver, judged, one.actor)
         _report(found, dry_run=dry_run)
         if bad["lines"]:
             raise SmsgwError(f"{file}: {bad['lines']:,} bad line(s) were left out")
@@ -316,6 +317,10 @@ def _operator(one: Visit, link: str) -> str:
 def _payments(one: Visit) -> Payments:
     """Return the flows of payments; what they want sent is found in the store by the running daemon."""
     return Payments(one.ports, one.catalog, lambda _: None)
+
+
+def _resolver(one: Visit) -> Resolver:
+    return Resolver(one.ports, one.catalog, _payments(one))
 
 
 def _number(one: Visit, typed: str) -> str:

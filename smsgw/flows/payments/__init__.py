@@ -11,6 +11,7 @@ The way of one payment, and where it is told:
                      lines                what both hold until its link has room
     what came of it  hearing, findings    responses and receipts; answers of the APIs
                      inquiry, records     asking the API again; the operator's own records
+                     resolving            what they, or a person, prove
     money back       refunding            by the API, or recorded
     the clock        sweeping             what must happen by itself, and what a death has left
 

@@ -14,6 +14,7 @@ from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.cashier import Cashier
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.events import Payment
+from smsgw.flows.payments.resolving import Resolver
 from smsgw.flows.payments.sweeping import Sweeper
 from smsgw.flows.payments.whose import STAFF, Whose
 from smsgw.flows.receive import Receiver
@@ -87,6 +88,7 @@ class Market(World):
 
     payments: Payments
     sweeper: Sweeper
+    resolver: Resolver
     cashier: Cashier
     outboxes: dict[str, Outbox]
     room: int
@@ -215,6 +217,7 @@ async def market(
         )
         one.made, one.room, one.told = 0, 100, set()
         one.payments = Payments(one.ports, one.catalog, one_send(one), one.told.update)
+        one.resolver = Resolver(one.ports, one.catalog, one.payments)
         one.sweeper = Sweeper(one.ports, one.catalog, one.payments)
         one.receiver = Receiver(one.ports, one.catalog, one_send(one), one.told.update, one.payments)
         one.outboxes = {

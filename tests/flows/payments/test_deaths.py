@@ -128,7 +128,7 @@ async def test_a_death_at_each_commit(engine: Engine, commit: int, side: Literal
             assert status in {Status.FAILED, Status.EXPIRED, Status.UNKNOWN}
             assert commit <= _COMMITS
         if status == Status.UNKNOWN:  # an intent that was never written: a person, or the operator's records
-            assert (await one.payments.record(operator.payment, charged=False, told={})).status == Status.FAILED
+            assert (await one.resolver.record(operator.payment, charged=False, told={})).status == Status.FAILED
 
 
 def _with(ports: Any, database: Any) -> Any:

@@ -200,7 +200,7 @@ async def test_the_operators_records_stop_what_was_put_off(engine: Engine) -> No
         payment, bill = await charging(one)
         one.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
         await one.settle()
-        await one.payments.record(payment, charged=True, told={"operator_id": "X", "at": "t"})
+        await one.resolver.record(payment, charged=True, told={"operator_id": "X", "at": "t"})
         assert await one.status(payment) == "succeeded"
         await one.later(60)
         assert bills(one) == []
@@ -212,7 +212,7 @@ async def test_proof_after_a_person_said_failed_is_a_discrepancy(engine: Engine,
         payment, bill = await charging(one)
         one.outboxes["north"].unanswered(bill)
         await one.settle()
-        await one.payments.resolve(payment, "failed", actor="ann", note="")
+        await one.resolver.resolve(payment, "failed", actor="ann", note="")
         given: dict[str, Any] = {} if late else {"tlvs": await reference(one, payment)}
         if late:
             one.outboxes["north"].late(bill, "A1")
@@ -230,7 +230,7 @@ async def test_the_same_proof_again_reopens_nothing(engine: Engine) -> None:
         await one.sms(link="north", pdu=billed("A1", "UNDELIV"))
         await one.sms(link="north", pdu=billed("A1"))
         assert (await one.row(payment)).discrepancy == "refund"
-        await one.payments.resolve(payment, "settled", actor="ann", note="")
+        await one.resolver.resolve(payment, "settled", actor="ann", note="")
         await one.sms(link="north", pdu=billed("A1"))
         assert (await one.row(payment)).discrepancy is None
 
