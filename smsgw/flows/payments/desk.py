@@ -4,8 +4,8 @@ Whoever brings news to payments in a transaction of his own hands the effects to
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -71,7 +71,6 @@ class Payments:
         self.asker = Asker(ports, catalog)
         self.changes = Changes(ports, catalog, self.done)
         self._ports = ports
-        self._catalog = catalog
         self._send = send
         self._tell = tell
         self._followers: list[Callable[[Effects], None]] = []
@@ -223,23 +222,6 @@ class Payments:
             return self.cashbox.authorized(book, payment, answer=answer)
 
         await self.changes.make(payment, STAFF, change)
-
-    async def refund_ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> bool:
-        """Take what an operator's HTTP API says of a refund; False: it had ended before."""
-        ports = self._ports
-
-        async def body(transaction: Transaction) -> Effects | None:
-            book = Book(ports, self._catalog, ports.clock.now_ms())
-            await book.load(transaction, [refund.payment])
-            standing = {one.id: one.status for one in await store.refunds_of(transaction, refund.payment)}
-            if standing.get(refund.id) != "pending":  # the same answer has come twice, or to another node
-                return None
-            self.cashbox.refund_ended(book, refund, done=done, told=told)
-            return await book.write(transaction)
-
-        effects = await ports.database.transact(body)
-        self.done(effects)
-        return effects is not None
 
 
 # What somebody has to look at.

@@ -4,12 +4,14 @@ An operator whose API gives money back on our word (``refunds = true``) knows a 
 nothing twice; so what nobody knows about is asked for again, with pauses that grow with the refund's age.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from smsgw.domain.goods import Terms
 from smsgw.errors import SmsgwError
+from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.hands import Hands
@@ -18,6 +20,7 @@ from smsgw.flows.ports import Back, Catalog, Charger, Ports, Refunded
 from smsgw.kit.logs import get_logger
 from smsgw.kit.turns import Turns
 from smsgw.store import payments as store
+from smsgw.store.database import Transaction
 from smsgw.store.payments import RefundRow
 
 log = get_logger(__name__)
@@ -37,7 +40,7 @@ class Refunder:
     Args:
         ports: the world.
         catalog: links and what is sold.
-        payments: records what comes of it.
+        payments: do what follows.
         charger: the way out.
     """
 
@@ -135,10 +138,27 @@ class Refunder:
             bound.warning("refund.unknown", error=came.error)
             return
         told = {"http_status": came.http_status, "error": came.error}
-        await self._payments.refund_ended(row, done=came.outcome == "done", told=told)
+        await self.ended(row, done=came.outcome == "done", told=told)
         self._open.pop(row.id, None)
         if came.outcome == "refused":
             bound.error("refund.refused", error=came.error)
+
+    async def ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> bool:
+        """Take what an operator's HTTP API says of a refund; False: it had ended before."""
+        ports = self._ports
+
+        async def body(transaction: Transaction) -> Effects | None:
+            book = Book(ports, self._catalog, ports.clock.now_ms())
+            await book.load(transaction, [refund.payment])
+            standing = {one.id: one.status for one in await store.refunds_of(transaction, refund.payment)}
+            if standing.get(refund.id) != "pending":  # the same answer has come twice, or to another node
+                return None
+            self._payments.cashbox.refund_ended(book, refund, done=done, told=told)
+            return await book.write(transaction)
+
+        effects = await ports.database.transact(body)
+        self._payments.done(effects)
+        return effects is not None
 
     async def close(self, seconds: float) -> None:
         """Let the calls under way come to their end, so long at most; the others are made again."""
