@@ -14,7 +14,8 @@ from smsgw.web.api import repeats
 from smsgw.web.api.codes import moment
 from smsgw.web.api.gate import one_of
 from smsgw.web.api.operations import AnyName, Before, Call, Count, Moment, Operation
-from smsgw.web.api.payments import Typed, number, whose
+from smsgw.web.api.owned import whose
+from smsgw.web.api.payments import Typed, number
 from smsgw.web.api.problem import Fault
 from smsgw.web.api.repeats import Repeats
 

@@ -22,6 +22,7 @@ from smsgw.web.api.codes import CodeRoom
 from smsgw.web.api.deliveries import DeliveryRoom
 from smsgw.web.api.endpoints import EndpointRoom
 from smsgw.web.api.events import EventRoom
+from smsgw.web.api.evidence import EvidenceRoom
 from smsgw.web.api.gate import Gate
 from smsgw.web.api.hosted import Hosted
 from smsgw.web.api.methods import MethodRoom
@@ -31,6 +32,7 @@ from smsgw.web.api.plain import Plain
 from smsgw.web.api.problem import Fault
 from smsgw.web.api.products import ProductRoom
 from smsgw.web.api.redemptions import Redemptions
+from smsgw.web.api.refunds import RefundRoom
 from smsgw.web.api.repeats import Repeats
 from smsgw.web.api.returns import ReturnTokens
 from smsgw.web.api.traces import Traces
@@ -82,6 +84,8 @@ class Api:
         return [
             *ProductRoom(ports, catalog, payments.asker).operations(),
             *PaymentRoom(ports, payments, hosted, again, patience_s=settings.verify_timeout_s).operations(),
+            *RefundRoom(payments, again).operations(),
+            *EvidenceRoom(ports, payments, hosted).operations(),
             *MethodRoom(ports, catalog, again).operations(),
             *EventRoom(ports, catalog, again, desks.wake).operations(),
             *DeliveryRoom(ports, catalog, again, desks.wake).operations(),
