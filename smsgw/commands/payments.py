@@ -24,10 +24,11 @@ from smsgw.flows.payments.whose import STAFF
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.ids import first_of
 from smsgw.kit.masking import mask_number
-from smsgw.store import audit, mts, payments as store
+from smsgw.store import audit, charges, mts, payments as store
 from smsgw.store.audit import Entry
+from smsgw.store.charges import ChargeRow
 from smsgw.store.mts import Fate
-from smsgw.store.payments import ChargeRow, PaymentRow, RefundRow, Search
+from smsgw.store.payments import PaymentRow, Search
 
 commands = typer.Typer(
     help="Payments: find them, their story, refunds, what nobody knows.", no_args_is_help=True, context_settings=HELP
@@ -117,11 +118,11 @@ def show(
                 seen = entry(one.ports, one.actor, "payment.number_shown", payment, {})
                 await audit.record(transaction, [seen])
         async with one.ports.database.read() as reader:
-            charges = await store.charges_of(reader, [payment])
+            attempts = await charges.of_payments(reader, [payment])
             messages = await mts.of_payment(reader, payment)
             changes = await audit.of_subject(reader, payment)
         _show(story, numbers=numbers)
-        for part in (_attempts(charges), _messages(messages), _refunds(story), _changes(changes)):
+        for part in (_attempts(attempts), _messages(messages), _refunds(story), _changes(changes)):
             if part.row_count:
                 screen.print()
                 screen.print(part)
@@ -378,9 +379,9 @@ def _harmless(text: str) -> Text:
     return Text("".join(mark if mark.isprintable() else "�" for mark in text))
 
 
-def _attempts(charges: list[ChargeRow]) -> Any:
+def _attempts(attempts: list[ChargeRow]) -> Any:
     shown = table("attempt", "way", "status", "reason", "operator's id", "begun", "sent", "ended", "refusals")
-    for one in charges:
+    for one in attempts:
         shown.add_row(
             one.id,
             one.way,
@@ -413,8 +414,7 @@ def _messages(messages: list[Fate]) -> Any:
 
 def _refunds(story: Story) -> Any:
     shown = table("refund", "amount", "status", "reason", "by", "asked for", "ended")
-    refunds: list[RefundRow] = story.refunds
-    for one in refunds:
+    for one in story.refunds:
         amount = money.plain(one.amount_minor, story.payment.currency)
         shown.add_row(
             one.id,

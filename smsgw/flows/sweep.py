@@ -7,7 +7,7 @@ from smsgw.flows.access import DAY_MS
 from smsgw.flows.ports import Ports
 from smsgw.kit.ids import first_of
 from smsgw.settings import Guessing, Retention
-from smsgw.store import attempts, codes, guesses, payments, receipts, redemptions
+from smsgw.store import attempts, codes, guesses, payments, phones, receipts, redemptions
 
 # How long a request with an Idempotency-Key may be repeated.
 ANSWERS_MS: Final = 24 * HOUR_MS
@@ -43,7 +43,7 @@ async def forget_payments(ports: Ports, keep_days: int) -> int:
     """Delete payments that ended too long ago, and hours of questions that count no more; return how many payments."""
     now_ms = ports.clock.now_ms()
     async with ports.database.write() as transaction:
-        await payments.forget_tallies(transaction, now_ms // HOUR_MS - _HOURS_A_DAY)
+        await phones.forget_tallies(transaction, now_ms // HOUR_MS - _HOURS_A_DAY)
     before = first_of("pay", now_ms - keep_days * DAY_MS)
     deleted = 0
     for _ in range(_SLICES):

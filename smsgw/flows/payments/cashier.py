@@ -19,7 +19,7 @@ from smsgw.flows.payments.lines import Lines, PutOff
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.logs import get_logger
 from smsgw.kit.turns import Turns
-from smsgw.store import mts, payments as store
+from smsgw.store import charges, mts
 from smsgw.store.database import Transaction
 
 log = get_logger(__name__)
@@ -148,7 +148,7 @@ class Cashier:
             return
         self._lines.lacking = False
         async with self._ports.database.read() as reader:
-            rows = await store.working(reader, self._ports.node)
+            rows = await charges.working(reader, self._ports.node)
             wanted = [
                 one
                 for one in rows

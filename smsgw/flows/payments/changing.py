@@ -16,7 +16,8 @@ from smsgw.flows.payments.whose import Whose, is_theirs
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.store import audit
 from smsgw.store.database import Transaction
-from smsgw.store.payments import PaymentRow, RefundRow
+from smsgw.store.payments import PaymentRow
+from smsgw.store.refunds import RefundRow
 
 _TRIES: Final = 3  # when another node has been quicker
 

@@ -26,9 +26,10 @@ from smsgw.flows.payments.whose import STAFF, Whose, is_theirs
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
-from smsgw.store import payments as store
+from smsgw.store import payments as store, refunds
 from smsgw.store.database import Transaction
-from smsgw.store.payments import FactRow, PaymentRow, RefundRow
+from smsgw.store.payments import FactRow, PaymentRow
+from smsgw.store.refunds import RefundRow
 
 log = get_logger(__name__)
 
@@ -153,7 +154,7 @@ class Payments:
             return Story(
                 payment=row,
                 facts=await store.facts(reader, payment),
-                refunds=await store.refunds_of(reader, payment),
+                refunds=await refunds.of_payment(reader, payment),
             )
 
     async def listed(

@@ -11,7 +11,8 @@ from smsgw.flows.ports import Ports
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.masking import mask_number
 from smsgw.store.events import Event
-from smsgw.store.payments import PaymentRow, RefundRow
+from smsgw.store.payments import PaymentRow
+from smsgw.store.refunds import RefundRow
 
 ABOUT: Final[dict[EventType, str]] = {
     "payment.awaiting_confirmation": "The question is on its way to the phone.",

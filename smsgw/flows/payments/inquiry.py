@@ -20,8 +20,8 @@ from smsgw.flows.payments.orders import order_of
 from smsgw.flows.ports import Catalog, Charged, Charger, Ports
 from smsgw.kit.logs import get_logger
 from smsgw.kit.turns import Turns
-from smsgw.store import payments as store
-from smsgw.store.payments import ChargeRow
+from smsgw.store import charges, payments as store
+from smsgw.store.charges import ChargeRow
 
 log = get_logger(__name__)
 
@@ -109,7 +109,7 @@ class Inquirer:
     async def _look(self) -> None:
         """Read the next page of those that are open."""
         async with self._ports.database.read() as reader:
-            rows = await store.asked(reader, self._ports.node, self._after, _PAGE)
+            rows = await charges.asked(reader, self._ports.node, self._after, _PAGE)
         self._seen.update(row.id for row in rows)
         self._after = rows[-1].id if len(rows) == _PAGE else ""
         now_ms = self._ports.clock.monotonic_ms()

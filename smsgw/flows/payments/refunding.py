@@ -19,9 +19,9 @@ from smsgw.flows.payments.orders import order_of
 from smsgw.flows.ports import Back, Catalog, Charger, Ports, Refunded
 from smsgw.kit.logs import get_logger
 from smsgw.kit.turns import Turns
-from smsgw.store import payments as store
+from smsgw.store import charges, payments as store, refunds
 from smsgw.store.database import Transaction
-from smsgw.store.payments import RefundRow
+from smsgw.store.refunds import RefundRow
 
 log = get_logger(__name__)
 
@@ -88,7 +88,7 @@ class Refunder:
 
     async def _look(self) -> None:
         async with self._ports.database.read() as reader:
-            rows = await store.pending_refunds(reader, self._after, _PAGE)
+            rows = await refunds.pending(reader, self._after, _PAGE)
         whole = len(rows) < _PAGE and not self._after
         self._after = rows[-1].id if len(rows) == _PAGE else ""
         now_ms = self._ports.clock.monotonic_ms()
@@ -118,11 +118,11 @@ class Refunder:
     async def _back(self, row: RefundRow) -> Back | None:
         async with self._ports.database.read() as reader:
             payment = await store.get(reader, row.payment)
-            charges = await store.charges_of(reader, [row.payment])
-        if payment is None or not charges:
+            attempts = await charges.of_payments(reader, [row.payment])
+        if payment is None or not attempts:
             log.error("refund.without_charge", refund=row.id, payment=row.payment)
             return None
-        order = order_of(self._catalog, payment, charges[-1], _terms.decode(payment.charge))
+        order = order_of(self._catalog, payment, attempts[-1], _terms.decode(payment.charge))
         return Back(refund=row.id, order=order, amount_minor=row.amount_minor)
 
     async def _call(self, back: Back) -> Refunded:
@@ -150,7 +150,7 @@ class Refunder:
         async def body(transaction: Transaction) -> Effects | None:
             book = Book(ports, self._catalog, ports.clock.now_ms())
             await book.load(transaction, [refund.payment])
-            standing = {one.id: one.status for one in await store.refunds_of(transaction, refund.payment)}
+            standing = {one.id: one.status for one in await refunds.of_payment(transaction, refund.payment)}
             if standing.get(refund.id) != "pending":  # the same answer has come twice, or to another node
                 return None
             self._payments.cashbox.refund_ended(book, refund, done=done, told=told)

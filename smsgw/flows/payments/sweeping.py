@@ -14,8 +14,9 @@ from smsgw.flows.payments.hearing import Lost
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.logs import get_logger
 from smsgw.store import payments as store
+from smsgw.store.charges import ChargeRow
 from smsgw.store.database import Transaction
-from smsgw.store.payments import ChargeRow, PaymentRow
+from smsgw.store.payments import PaymentRow
 
 log = get_logger(__name__)
 

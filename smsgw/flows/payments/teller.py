@@ -18,7 +18,7 @@ from smsgw.flows.payments.orders import has_api, order_of, profile_of
 from smsgw.flows.ports import Catalog, Charged, Charger, Order, Ports
 from smsgw.kit.logs import get_logger
 from smsgw.kit.turns import Turns
-from smsgw.store import payments as store
+from smsgw.store import charges
 from smsgw.store.database import Transaction
 
 log = get_logger(__name__)
@@ -152,7 +152,7 @@ class Teller:
             return
         lines.lacking = lines.lacking and full
         async with self._ports.database.read() as reader:
-            rows = await store.working(reader, self._ports.node)
+            rows = await charges.working(reader, self._ports.node)
         self._put_off.drop(due)
         for row in rows:
             if row.way == "direct" and row.status == Stand.QUEUED and row.id not in self._put_off:

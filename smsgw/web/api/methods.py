@@ -9,7 +9,7 @@ from smsgw.flows.payments.methods import LAST
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.masking import mask_number
-from smsgw.store.payments import MethodRow
+from smsgw.store.methods import MethodRow
 from smsgw.web.api import repeats
 from smsgw.web.api.codes import moment
 from smsgw.web.api.gate import one_of

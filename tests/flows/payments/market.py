@@ -22,7 +22,7 @@ from smsgw.flows.send import Outbox
 from smsgw.settings import ChargeProfile, LinkSettings, MerchantSettings, Payments as Limits
 from smsgw.settings.merchant import Charge, Product, Tariff
 from smsgw.smpp.pdus import DeliverSm
-from smsgw.store import payments as store
+from smsgw.store import charges, payments as store
 from smsgw.store.payments import PaymentRow
 from smsgw.text import coding
 from smsgw.text.segments import body_of
@@ -172,7 +172,7 @@ class Market(World):
     async def charge(self, payment: str) -> str:
         """Return how the latest attempt stands."""
         async with self.database.read() as reader:
-            return (await store.charges_of(reader, [payment]))[-1].status
+            return (await charges.of_payments(reader, [payment]))[-1].status
 
     def answers(self) -> list[str]:
         """Return the texts of all free messages so far."""

@@ -14,7 +14,7 @@ from smsgw.hooks.adapter import Answer
 from smsgw.hooks.camara import Camara
 from smsgw.settings.merchant import Cap, Product
 from smsgw.smpp import status, tlvs
-from smsgw.store import payments as store
+from smsgw.store import charges, payments as store
 from smsgw.store.database import Transaction
 from tests.flows.payments.bank import Api, bank
 from tests.flows.payments.market import GOLD, LINKS, MO_PHONE, PHONE, Market, market
@@ -26,7 +26,7 @@ from tests.servers.engines import Engine
 async def reference(one: Market, payment: str) -> dict[int, bytes]:
     """Return our reference of a payment's attempt, as receipts repeat it."""
     async with one.database.read() as reader:
-        charge = (await store.charges_of(reader, [payment]))[-1]
+        charge = (await charges.of_payments(reader, [payment]))[-1]
     return {tlvs.USER_MESSAGE_REFERENCE: charge.message_reference.to_bytes(2, "big")}
 
 
