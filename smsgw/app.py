@@ -115,12 +115,8 @@ class App:
         passwords = read_passwords(self._configuration, self._systemd)
         contexts = tls.read_contexts(self._configuration)
         configuration = await self._with_sandbox(stack, passwords, contexts)
-        database = await open_database(configuration, on_broken=self._on_broken)
-        stack.push_async_callback(database.close)
-        await migrate.check(database, MIGRATIONS)
-        keep_name = await stack.enter_async_context(only_daemon(configuration))
-        ports = await self._ports(database)
-        sold = catalog.build(configuration)
+        database, keep_name = await self._open_store(stack)
+        ports, sold = await self._ports(database), catalog.build(configuration)
         supervisor = Supervisor("app", self._on_incident)
         webhooks, poster = await self._webhooks(ports, stack)
         self.payments = payments = Payments(ports, sold, self._send, webhooks.wake)
@@ -133,45 +129,13 @@ class App:
         for name, settings in configuration.links.items():
             link = Link(ports, name, settings, passwords[name], receiver, context=contexts[name], payments=payments)
             self.links[name] = link
-        cashier = Cashier(
-            ports,
-            sold,
-            payments.cashbox,
-            done=payments.done,
-            room=lambda name: self.links[name].room,
-            offer=self._send,
-        )
-        payments.follow(cashier.hear)
-        payments.follow(self._withdraw)
+        cashier = self._cashier(ports, sold, payments)
         stack.push_async_callback(self._close_outboxes)
         direct = self._direct(stack, ports, sold, payments)
         authorizer = Authorizer(ports, sold, payments, poster, webhooks.secrets_of)
         payments.follow(authorizer.hear)
         stack.push_async_callback(authorizer.close)
-        verifier = Verifier(ports, sold, configuration.main.guessing, webhooks.wake)
-        stack.push_async_callback(verifier.close)
-        main = configuration.main
-        upkeep = Upkeep(ports, sold, main.guessing, self._key_file, main.retention)
-        await upkeep.begin()
-        self._returns = upkeep.returns
-        watch = Watch()
-        payments.follow(watch.hear)
-        desks = Desks(
-            verifier=verifier,
-            returns=upkeep.returns,
-            ports=ports,
-            keys=upkeep.keys,
-            send=self._send,
-            payments=payments,
-            wake=webhooks.wake,
-            watch=watch,
-            links=lambda: self.links,
-        )
-        settings_of_web = configuration.main.web
-        server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)
-        stack.push_async_callback(server.stop)
-        await server.start()
-        self.verify_port = server.port
+        upkeep = await self._serve(stack, ports, sold, payments, webhooks)
         stack.push_async_callback(self._close_webhooks, webhooks)
         stack.push_async_callback(supervisor.stop, 2.0)
         stack.push_async_callback(self._stop_links)
@@ -204,6 +168,26 @@ class App:
             contexts[sandbox.NAME] = None
         return self._configuration
 
+    async def _open_store(self, stack: AsyncExitStack) -> tuple[seam.Database, Callable[[], Awaitable[None]]]:
+        """Open the database; return it, and what keeps this daemon's name in it."""
+        database = await open_database(self._configuration, on_broken=self._on_broken)
+        stack.push_async_callback(database.close)
+        await migrate.check(database, MIGRATIONS)
+        return database, await stack.enter_async_context(only_daemon(self._configuration))
+
+    def _cashier(self, ports: Ports, sold: Catalog, payments: Payments) -> Cashier:
+        cashier = Cashier(
+            ports,
+            sold,
+            payments.cashbox,
+            done=payments.done,
+            room=lambda name: self.links[name].room,
+            offer=self._send,
+        )
+        payments.follow(cashier.hear)
+        payments.follow(self._withdraw)
+        return cashier
+
     def _direct(self, stack: AsyncExitStack, ports: Ports, sold: Catalog, payments: Payments) -> Direct:
         credentials = read_credentials(self._configuration, self._systemd)
         charger = HttpCharger(sold.links, credentials, self._clock)
@@ -226,6 +210,35 @@ class App:
         webhooks = Webhooks(ports, settings, addresses, poster)
         await webhooks.begin()
         return webhooks, poster
+
+    async def _serve(
+        self, stack: AsyncExitStack, ports: Ports, sold: Catalog, payments: Payments, webhooks: Webhooks
+    ) -> Upkeep:
+        """Open the web; return who keeps the keys that it reads."""
+        main = self._configuration.main
+        verifier = Verifier(ports, sold, main.guessing, webhooks.wake)
+        stack.push_async_callback(verifier.close)
+        upkeep = Upkeep(ports, sold, main.guessing, self._key_file, main.retention)
+        await upkeep.begin()
+        self._returns = upkeep.returns
+        watch = Watch()
+        payments.follow(watch.hear)
+        desks = Desks(
+            verifier=verifier,
+            returns=upkeep.returns,
+            ports=ports,
+            keys=upkeep.keys,
+            send=self._send,
+            payments=payments,
+            wake=webhooks.wake,
+            watch=watch,
+            links=lambda: self.links,
+        )
+        server = Server(create(main.web, desks, sold, self._healthy, self._look), main.web)
+        stack.push_async_callback(server.stop)
+        await server.start()
+        self.verify_port = server.port
+        return upkeep
 
     async def _close_webhooks(self, webhooks: Webhooks) -> None:
         await webhooks.close(0.0 if self._broken else _POSTING_S)
