@@ -42,6 +42,7 @@ from smsgw.kit.passwords import Passwords, read_credentials, read_passwords
 from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
 from smsgw.kit.tasks import Incident, Supervisor
+from smsgw.kit.turns import every
 from smsgw.links.link import Link
 from smsgw.links.traces import Traces
 from smsgw.settings import Configuration
@@ -287,33 +288,28 @@ class App:
                 self.links[row.link].outbox.withdraw(row.id)
 
     async def _sweep(self, receiver: Receiver, leftovers: Leftovers, keep_name: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                taken = await receiver.sweep(int(self._configuration.main.node_lease_s * 1000))
-                taken += await leftovers.sweep()
-                await receiver.give_up_parts()
-                if taken:
-                    self._look_again()
-                await keep_name()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("sweep.put_off", error=str(error))
-            await asyncio.sleep(self._configuration.main.node_lease_s / 3)
+        lease_s = self._configuration.main.node_lease_s
+
+        async def sweep() -> None:
+            taken = await receiver.sweep(int(lease_s * 1000))
+            taken += await leftovers.sweep()
+            await receiver.give_up_parts()
+            if taken:
+                self._look_again()
+            await keep_name()
+
+        await every(lease_s / 3, sweep, put_off=lambda error: log.warning("sweep.put_off", error=str(error)))
 
     async def _keep_payments(self, sweeper: Sweeper, cashier: Cashier, direct: Direct) -> None:
         """Do what payments must have done by themselves, every second; now and then look what other nodes have left."""
-        while True:
-            try:
-                await sweeper.sweep()
-                if await sweeper.inherit():
-                    cashier.look_again()
-                    direct.look_again()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("payments.put_off", error=str(error))
-            await asyncio.sleep(_PAYMENTS_S)
+
+        async def sweep() -> None:
+            await sweeper.sweep()
+            if await sweeper.inherit():
+                cashier.look_again()
+                direct.look_again()
+
+        await every(_PAYMENTS_S, sweep, put_off=lambda error: log.warning("payments.put_off", error=str(error)))
 
     def _look_again(self) -> None:
         for link in self.links.values():

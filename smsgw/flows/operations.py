@@ -18,6 +18,7 @@ from smsgw.errors import SessionError, SmsgwError
 from smsgw.flows.audit import entry
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import every
 from smsgw.smpp import pdus, status
 from smsgw.smpp.pdus import Pdu
 from smsgw.smpp.receipt import state_name
@@ -159,14 +160,11 @@ class Operations:
             await asyncio.Event().wait()  # a daemon without questions has this task all the same
 
     async def _keep(self, link: str) -> None:
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            try:
-                await self.round(link)
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("operations.put_off", link=link, error=str(error))
+        async def ask() -> None:
+            await self.round(link)
+
+        await asyncio.sleep(PERIOD_S)
+        await every(PERIOD_S, ask, put_off=lambda error: log.warning("operations.put_off", link=link, error=str(error)))
 
     async def round(self, link: str) -> int:
         """Ask what waits on a link; return how many questions were asked."""

@@ -1,4 +1,4 @@
-"""The loop of whoever works through what is in the store: a turn of work, then a rest until it is woken or due."""
+"""The loops of whoever works with the store: a turn of work, then a rest, and no end when the store is away."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -58,3 +58,21 @@ class Turns:
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+
+async def every(seconds: float, take: Callable[[], Awaitable[None]], *, put_off: Callable[[SmsgwError], None]) -> None:
+    """Take a turn at once, and another after each rest, until it is cancelled.
+
+    Args:
+        seconds: of each rest, which follows a turn that was put off too.
+        take: one turn of work. An error of it that asks to try again later puts the work off; any other ends the loop.
+        put_off: tells of work that is put off; must not fail or wait.
+    """
+    while True:
+        try:
+            await take()
+        except SmsgwError as error:
+            if not error.retry:
+                raise
+            put_off(error)
+        await asyncio.sleep(seconds)

@@ -8,7 +8,7 @@ import pytest
 
 from smsgw.errors import SmsgwError, StoreBroken, StoreUnavailable
 from smsgw.kit import turns as module
-from smsgw.kit.turns import Turns
+from smsgw.kit.turns import Turns, every
 
 
 class Worker:
@@ -128,5 +128,27 @@ def test_any_other_error_ends_the_loop(error: Exception) -> None:
         with pytest.raises(type(error)):
             await Turns(take, rest_s=lambda: None, put_off=put_off.append).run()
         assert put_off == []
+
+    asyncio.run(test())
+
+
+def test_every_so_often_a_turn_is_taken_also_after_one_that_was_put_off() -> None:
+    async def test() -> None:
+        away, began = StoreUnavailable("locked"), asyncio.get_running_loop().time()
+        put_off: list[SmsgwError] = []
+        errors: list[Exception | None] = [None, away, None, KeyError("a mistake of ours")]
+        at_s: list[float] = []
+
+        async def take() -> None:
+            at_s.append(asyncio.get_running_loop().time() - began)
+            error = errors.pop(0)
+            if error is not None:
+                raise error
+
+        with pytest.raises(KeyError):
+            await every(0.02, take, put_off=put_off.append)
+        assert put_off == [away]
+        assert len(at_s) == 4
+        assert all(at >= number * 0.02 for number, at in enumerate(at_s))
 
     asyncio.run(test())
