@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from smsgw.errors import SmsgwError
+
+Result = TypeVar("Result")
 
 _AGAIN_S: Final = 0.5  # pause while the store cannot be read or written
 _SHORTEST_S: Final = 0.001  # of a rest: whoever is always due lets others run all the same
@@ -76,3 +78,23 @@ async def every(seconds: float, take: Callable[[], Awaitable[None]], *, put_off:
                 raise
             put_off(error)
         await asyncio.sleep(seconds)
+
+
+async def insist(work: Callable[[], Awaitable[Result]], *, put_off: Callable[[SmsgwError], None]) -> Result:
+    """Do a piece of work that must be done, again and again while the store is away; return what came of it.
+
+    Args:
+        work: may be done more than once. An error of it that asks to try again later is followed by another try.
+        put_off: tells of each try that failed; must not fail or wait.
+
+    Raises:
+        Exception: any other error of the work.
+    """
+    while True:
+        try:
+            return await work()
+        except SmsgwError as error:
+            if not error.retry:
+                raise
+            put_off(error)
+            await asyncio.sleep(_AGAIN_S)

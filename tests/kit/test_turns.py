@@ -8,7 +8,7 @@ import pytest
 
 from smsgw.errors import SmsgwError, StoreBroken, StoreUnavailable
 from smsgw.kit import turns as module
-from smsgw.kit.turns import Turns, every
+from smsgw.kit.turns import Turns, every, insist
 
 
 class Worker:
@@ -152,3 +152,22 @@ def test_every_so_often_a_turn_is_taken_also_after_one_that_was_put_off() -> Non
         assert all(at >= number * 0.02 for number, at in enumerate(at_s))
 
     asyncio.run(test())
+
+
+def test_what_must_be_done_is_tried_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AGAIN_S", 0.001)
+    away = StoreUnavailable("locked")
+    outcomes: list[Exception | str] = [away, away, "done"]
+    put_off: list[SmsgwError] = []
+
+    async def work() -> str:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    assert asyncio.run(insist(work, put_off=put_off.append)) == "done"
+    assert (put_off, outcomes) == ([away, away], [])
+    outcomes += [StoreBroken("an fsync failed")]
+    with pytest.raises(StoreBroken):
+        asyncio.run(insist(work, put_off=put_off.append))
