@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from smsgw import settings
 from smsgw.app import App
-from smsgw.commands import codes, ground, keys, messages, numbers, payments, webhooks
+from smsgw.commands import codes, ground, keys, messages, numbers, payments, records, webhooks
 from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, errors, load, screen, tell
 from smsgw.commands.simulate import simulate
 from smsgw.commands.trace import trace
@@ -72,6 +72,7 @@ commands.add_typer(codes.commands, name="codes")
 commands.add_typer(keys.commands, name="keys")
 commands.add_typer(messages.commands, name="messages")
 commands.add_typer(numbers.commands, name="numbers")
+payments.commands.command()(records.records)
 commands.add_typer(payments.commands, name="payments")
 commands.add_typer(webhooks.commands, name="webhooks")
 commands.command()(trace)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -19,7 +19,7 @@ from smsgw.errors import SettingsError
 from smsgw.flows import secrets
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments.asking import NewPayment
-from smsgw.flows.payments.desk import STAFF, Payments
+from smsgw.flows.payments.whose import STAFF
 from smsgw.simulator.billing import Billing
 from smsgw.simulator.charging_api import ChargingApi, ChargingApiSettings
 from smsgw.simulator.smsc import Smsc, SmscSettings
@@ -27,6 +27,9 @@ from smsgw.simulator.subscribers import Pace, Subscribers
 from smsgw.store.opening import bring_up_to_date
 from tests.hooks.server import server
 from tests.system.daemon import toml
+
+if TYPE_CHECKING:
+    from smsgw.flows.payments.desk import Payments
 
 NUMBERS = count(1)
 MERCHANT = {

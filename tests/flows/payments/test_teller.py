@@ -7,7 +7,7 @@ import pytest
 
 from smsgw.domain.charging import Said, Told
 from smsgw.errors import StoreUnavailable
-from smsgw.flows.payments import teller as module
+from smsgw.flows.payments import lines
 from smsgw.flows.payments.charging import START_MS
 from smsgw.flows.ports import Charged
 from smsgw.store import nodes
@@ -220,7 +220,7 @@ async def test_what_another_node_has_left_is_taken_over_once(postgres: Engine) -
         assert api.calls == [], "not ours yet"
         async with one.database.write() as transaction:
             await nodes.bury(transaction, "left", clock.now_ms() - 1_000)
-        assert await one.payments.inherit() == 1
+        assert await one.sweeper.inherit() == 1
         await one.work()
         assert await one.status(payment) == "succeeded"
     async with bank(postgres, api, clock=clock) as one:  # the first one again
@@ -246,7 +246,7 @@ async def test_a_node_that_was_held_up_does_not_call_any_more(sqlite: Engine) ->
 async def test_so_many_at_a_time_and_the_rest_waits_in_the_store(
     sqlite: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CAPACITY", 4)
+    monkeypatch.setattr(lines, "CAPACITY", 4)
     async with bank(sqlite) as one:
         one.teller.hands._most = 2
         one.api.open.clear()
@@ -289,7 +289,7 @@ async def test_the_loop_runs_by_itself(sqlite: Engine) -> None:
         task = asyncio.get_running_loop().create_task(one.teller.run())
         one.database.before.append(StoreUnavailable("full"))
         with contextlib.suppress(StoreUnavailable):
-            await one.payments.sweep()
+            await one.sweeper.sweep()
         payment = await one.confirmed()
         await one.until(payment, "succeeded")
         task.cancel()
