@@ -39,7 +39,10 @@ _MARKS: Final = {Verdict.AGREES: "", Verdict.RESOLVED: "green", Verdict.DISCREPA
 
 def _moment(text: str) -> int:
     """Return milliseconds for a time as RFC 3339 or ISO 8601 has it; without a zone it is UTC."""
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("allowed is a time such as 2026-03-01T12:00:00Z") from None
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
@@ -236,7 +239,8 @@ def records(
             exists=True,
             dir_okay=False,
             readable=True,
-            help=f"Columns {','.join(COLUMNS)}; status is charged or failed; our_id may be one more.",
+            help=f"Its first line names the columns: {', '.join(COLUMNS)}. status is charged or failed; reference may "
+            "be empty; our_id may be one more.",
         ),
     ],
     *,
