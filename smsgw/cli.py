@@ -135,9 +135,7 @@ def check(config: ConfigFile = DEFAULT_FILE) -> None:
     configuration = load(config, lambda found: passwords.problems(found, Systemd()) + tls.problems(found))
     for warning in (*settings.warnings(configuration), *goods_remarks.remarks(configuration)):
         tell(f"warning: {warning}", style="yellow")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("service", "short code", "keywords", "sold at", "answer", "saving"):
-        table.add_column(heading)
+    table = ground.table("service", "short code", "keywords", "sold at", "answer", "saving")
     for name, service in catalog.build(configuration.services).items():
         sold = service.settings
         links = ", ".join(sold.links) or "all links"

@@ -535,3 +535,18 @@ def test_a_new_return_key_says_until_when_the_one_before_signs(ready: Path) -> N
     assert re.match(r"key_\w+ signs until 20[-0-9T:.]+Z; merchants check with it for 120 seconds more$", before)
     assert re.match(r"key_\w+ signs from 20", after)
     assert before.split()[3].rstrip(";") == after.split()[3].rstrip(";")
+
+
+def test_services_and_merchants_have_return_keys(ready: Path) -> None:
+    vault.make_key(ready / "codes.key", bytes)
+    for link in ("north", "south"):
+        put(ready, f"links/{link}.toml", LINK + PAYING)
+    put(ready, "links/north.password", "secret")
+    put(ready, "merchants/gold.toml", MERCHANT)
+    assert smsgw(ready, "keys", "return", "new", "gold", "--overlap", "0").returncode == 0
+    before, after = smsgw(ready, "keys", "return", "new", "gold").stdout.splitlines()
+    assert before.endswith("merchants check with it for 3600 seconds more"), "return_valid_s of a merchant"
+    listed = smsgw(ready, "keys", "return", "list", "gold").stdout
+    assert all(line.split()[0] in listed for line in (before, after))
+    wrong = smsgw(ready, "keys", "return", "list", "moon")
+    assert (wrong.returncode, wrong.stderr) == (1, "smsgw: there is no service or merchant moon; there are sun, gold\n")

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from smsgw import settings
+from smsgw.commands.rows import Rows
 from smsgw.domain import catalog as checks, sandbox
 from smsgw.errors import SettingsError, SmsgwError
 from smsgw.flows import catalog
@@ -38,7 +39,7 @@ _NO_PORT = 1  # of the simulated operator: commands send nothing
 _NOT_POSSIBLE = 1  # what was asked for: there is no such thing, or it does not allow it
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
-# What a program reads is never cut; on a terminal long cells are folded.
+# What a program reads is never cut; on a terminal wide rows become paragraphs (rows.py).
 screen = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 
 ConfigFile = Annotated[
@@ -150,10 +151,7 @@ def _user() -> str:
 
 def table(*headings: str) -> Table:
     """Return an empty table in our style."""
-    made = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
-    return made
+    return Rows(*headings)
 
 
 def say(text: str) -> None:

@@ -32,7 +32,10 @@ Number = Annotated[str, typer.Argument(metavar="NUMBER", help="With its country'
 
 def _moment(text: str) -> int:
     """Return milliseconds for a time as RFC 3339 or ISO 8601 has it; without a zone it is UTC."""
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("allowed is a time such as 2026-03-01T12:00:00Z") from None
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 

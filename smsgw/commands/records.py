@@ -25,7 +25,8 @@ def records(
             exists=True,
             dir_okay=False,
             readable=True,
-            help=f"Columns {','.join(COLUMNS)}; status is charged or failed; our_id may be one more.",
+            help=f"Its first line names the columns: {', '.join(COLUMNS)}. status is charged or failed; reference may "
+            "be empty; our_id may be one more.",
         ),
     ],
     *,

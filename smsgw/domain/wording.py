@@ -16,6 +16,7 @@ class Say(StrEnum):
     CHARGE = "charge"  # {product} {price} {merchant} {support} {reference}: text of the billed message, one SMS
     RECEIPT = "receipt"  # the same, free, after a success
     DECLINED = "declined"  # {product} {merchant}: NO was taken
+    DECLINED_BILLED = "declined_billed"  # {product} {merchant} {support}: the same, and NO itself has cost money
     TOO_LATE = "too_late"  # {product} {merchant}: nothing was charged
     WHICH = "which"  # {yes}: several questions are open; answer with the reference ({yes} has an example)
     PLAINLY = "plainly"  # {yes} {no}: the answer was not plain
@@ -36,6 +37,7 @@ PLACEHOLDERS: Final[Mapping[Say, tuple[str, ...]]] = {
     Say.CHARGE: ("product", "price", "merchant", "support", "reference"),
     Say.RECEIPT: ("product", "price", "merchant", "support", "reference"),
     Say.DECLINED: ("product", "merchant"),
+    Say.DECLINED_BILLED: ("product", "merchant", "support"),
     Say.TOO_LATE: ("product", "merchant"),
     Say.WHICH: ("yes",),
     Say.PLAINLY: ("yes", "no"),
@@ -57,6 +59,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.CHARGE: "{merchant}: {product}, {price}. Thank you!",
         Say.RECEIPT: "{merchant}: {product}, {price}, paid. Thank you! Reference: {reference}. Help: {support}",
         Say.DECLINED: "{merchant}: {product} was not bought. Nothing was charged.",
+        Say.DECLINED_BILLED: "{merchant}: {product} was not bought. For what your SMS cost, contact {support}",
         Say.TOO_LATE: "{merchant}: your answer came too late: {product}. Nothing was charged. Please order again.",
         Say.WHICH: "Several payments wait for your answer. Please reply with the number of one of them, such as {yes}",
         Say.PLAINLY: "Please reply with {yes} to pay, or {no} to decline, and nothing else.",
@@ -75,6 +78,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.CHARGE: "{merchant}: {product}, {price}. Благодарим!",
         Say.RECEIPT: "{merchant}: {product}, {price} - платено. Благодарим! Номер: {reference}. Помощ: {support}",
         Say.DECLINED: "{merchant}: {product} - покупката е отказана. Нищо не е таксувано.",
+        Say.DECLINED_BILLED: "{merchant}: {product} - покупката е отказана. За цената на Вашия SMS: {support}",
         Say.TOO_LATE: "{merchant}: {product} - отговорът дойде твърде късно. Нищо не е таксувано. "
         "Моля, поръчайте отново.",
         Say.WHICH: "Няколко плащания чакат Вашия отговор. Моля, отговорете с номера на едно от тях, например {yes}",
@@ -97,6 +101,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.CHARGE: "{merchant}: {product}, {price}. Дякуємо!",
         Say.RECEIPT: "{merchant}: {product}, {price} - сплачено. Дякуємо! Номер: {reference}. Довідка: {support}",
         Say.DECLINED: "{merchant}: {product} - покупку скасовано. Кошти не списано.",
+        Say.DECLINED_BILLED: "{merchant}: {product} - покупку скасовано. Щодо вартості вашого SMS: {support}",
         Say.TOO_LATE: "{merchant}: {product} - відповідь надійшла запізно. Кошти не списано. "
         "Будь ласка, замовте ще раз.",
         Say.WHICH: "Кілька платежів чекають на вашу відповідь. Надішліть, будь ласка, номер одного з них, "
@@ -119,6 +124,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.CHARGE: "{merchant}: {product}, {price}. Спасибо!",
         Say.RECEIPT: "{merchant}: {product}, {price} - оплачено. Спасибо! Номер: {reference}. Помощь: {support}",
         Say.DECLINED: "{merchant}: {product} - покупка отменена. Деньги не списаны.",
+        Say.DECLINED_BILLED: "{merchant}: {product} - покупка отменена. О стоимости вашего SMS: {support}",
         Say.TOO_LATE: "{merchant}: {product} - ответ пришёл слишком поздно. Деньги не списаны. "
         "Пожалуйста, закажите ещё раз.",
         Say.WHICH: "Несколько платежей ждут вашего ответа. Пожалуйста, отправьте номер одного из них, например {yes}",

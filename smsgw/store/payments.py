@@ -5,9 +5,11 @@ so that nobody waits in a circle.
 """
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from msgspec import Struct
 
+from smsgw.domain.payments import Status
 from smsgw.store.database import Reader, Transaction
 from smsgw.store.rows import made
 
@@ -197,17 +199,20 @@ class Search(Struct, frozen=True, kw_only=True):
 
 
 async def search(reader: Reader, wanted: Search, count: int) -> list[PaymentRow]:
-    """Return the latest payments that have all that is asked for. Slow by number alone: all of them are looked at."""
-    rows = await reader.fetch(
-        "payments.searched",
-        first=wanted.first,
-        merchant=wanted.merchant,
-        status=wanted.status,
-        msisdn=wanted.msisdn,
-        odd=int(wanted.odd),
-        count=count,
-    )
-    return made(PaymentRow, rows)
+    """Return the latest payments that have all that is asked for; the fewest that an index has are looked at."""
+    values: dict[str, Any] = {"first": wanted.first, "merchant": wanted.merchant, "count": count}
+    if wanted.msisdn:
+        name = "payments.searched_phone"
+        values |= {"msisdn": wanted.msisdn, "status": wanted.status, "odd": int(wanted.odd)}
+    elif wanted.odd:
+        name = "payments.searched_odd"
+        values["status"] = wanted.status
+    elif wanted.status == Status.UNKNOWN:
+        name = "payments.searched_unknown"
+    else:
+        name = "payments.searched"
+        values["status"] = wanted.status
+    return made(PaymentRow, await reader.fetch(name, **values))
 
 
 async def unknown(reader: Reader, count: int) -> list[PaymentRow]:

@@ -156,7 +156,7 @@ class Ear:
             return None
         if deed is Deed.DECLINE:
             book.move(row.id, Fact.DECLINED, evidence)
-            return Say.DECLINED
+            return Say.DECLINED_BILLED if one.billed else Say.DECLINED
         book.note(row.id, Fact.ANSWERED, evidence)
         return _SAY.get(deed)
 

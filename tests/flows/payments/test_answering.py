@@ -259,6 +259,17 @@ async def test_a_late_billed_yes_is_a_discrepancy(engine: Engine) -> None:
         assert (await one.events(payment.id))[-1] == "payment.discrepancy"
 
 
+async def test_a_billed_no_is_not_told_that_nothing_was_charged(engine: Engine) -> None:
+    async with market(engine) as one:
+        payment = await one.ask(msisdn=MO_PHONE)
+        await one.accept("south")
+        await one.say("no", MO_PHONE, "7025", "south")
+        row = await one.row(payment.id)
+        assert (row.status, row.discrepancy) == ("declined", "refund")
+        assert "charged" not in one.last_text()
+        assert one.last_text().startswith("Gold: 250 gold was not bought. For what your SMS cost, contact")
+
+
 async def test_a_second_billed_yes_is_a_discrepancy(engine: Engine) -> None:
     async with market(engine) as one:
         payment = await one.ask(msisdn=MO_PHONE)
