@@ -5,16 +5,17 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, screen, table
+from smsgw.commands.records import records
 from smsgw.commands.story import shown_attempts, shown_changes, shown_messages, shown_refunds, status_of, tell_story
+from smsgw.commands.till import payments_of, resolver_of
+from smsgw.commands.visits import Visit, visit
 from smsgw.domain import money
 from smsgw.domain.numbers import e164
 from smsgw.domain.payments import Status
 from smsgw.errors import SmsgwError
 from smsgw.flows.audit import entry
 from smsgw.flows.payments import phones
-from smsgw.flows.payments.desk import Payments
-from smsgw.flows.payments.resolving import Resolver
 from smsgw.flows.payments.whose import STAFF
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.ids import first_of
@@ -220,17 +221,10 @@ def unblock(
     visit(config, work)
 
 
+commands.command()(records)
+
+
 # What all of them need
-
-
-def payments_of(one: Visit) -> Payments:
-    """Return the flows of payments; what they want sent is found in the store by the running daemon."""
-    return Payments(one.ports, one.catalog, lambda _: None)
-
-
-def resolver_of(one: Visit) -> Resolver:
-    """Return who takes what has been found out."""
-    return Resolver(one.ports, one.catalog, payments_of(one))
 
 
 def _number(one: Visit, typed: str) -> str:

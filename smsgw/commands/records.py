@@ -7,8 +7,9 @@ from typing import Annotated, Final
 import typer
 from rich.text import Text
 
-from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, Visit, say, screen, table, tell, visit
-from smsgw.commands.payments import resolver_of
+from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, say, screen, table, tell
+from smsgw.commands.till import resolver_of
+from smsgw.commands.visits import Visit, visit
 from smsgw.domain import sandbox
 from smsgw.domain.records import COLUMNS, Judged, Verdict
 from smsgw.errors import SmsgwError
