@@ -138,9 +138,11 @@ class Form:
         Raises:
             Refused: the payment may not be made.
         """
+        what = texts.get("do", "pay")
+        if what == "language":  # its address says which; what was typed is kept
+            return await self._show(visit, filled)
         if not visit.cookies.is_own(visit.merchant.name, texts.get("token", "")) or not filled.key:
             raise Unfit("form_expired", "the form was not shown in this browser")
-        what = texts.get("do", "pay")
         if what == "other":
             return await self._show(visit, structs.replace(filled, other=True))
         if what == "forget":
@@ -243,6 +245,7 @@ class Form:
             "here": f"/pay/{merchant.name}",
             "back": f"/pay/{merchant.name}?{urlencode(filled.carried)}",
             "leave": merchant.settings.return_url,
+            "form": "" if step == "goods" else "pay",  # in which the switch between languages stands
         }
         chosen = merchant.goods.get(filled.product)
         context["title"] = chosen.title_in(visit.language, merchant.settings.language) if chosen else ""
