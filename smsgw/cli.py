@@ -23,7 +23,7 @@ from smsgw.commands.simulate import simulate
 from smsgw.commands.trace import trace
 from smsgw.demo import bench as measuring
 from smsgw.demo.world import KEYWORD, SHORT_CODE, Places, open_demo
-from smsgw.domain import catalog, goods_remarks, goods_texts, money
+from smsgw.domain import carrier_remarks, catalog, goods_remarks, goods_texts, money
 from smsgw.domain.catalog import Service
 from smsgw.domain.goods_texts import Offer
 from smsgw.kit import logs, passwords, tls
@@ -132,7 +132,8 @@ async def _serve(configuration: Configuration) -> None:
 def check(config: ConfigFile = DEFAULT_FILE) -> None:
     """Read the settings and the password files, and name every mistake in them."""
     configuration = load(config, lambda found: passwords.problems(found, Systemd()) + tls.problems(found))
-    for warning in (*settings.warnings(configuration), *goods_remarks.remarks(configuration)):
+    remarks = (*carrier_remarks.remarks(configuration), *goods_remarks.remarks(configuration))
+    for warning in (*settings.warnings(configuration), *remarks):
         tell(f"warning: {warning}", style="yellow")
     table = ground.table("service", "short code", "keywords", "sold at", "answer", "saving")
     for name, service in catalog.build(configuration.services).items():
