@@ -22,6 +22,7 @@ from smsgw.flows.operations import Operations
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.authorizing import Authorizer
 from smsgw.flows.payments.cashier import Cashier
+from smsgw.flows.payments.counts import Counts
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.direct import Direct
 from smsgw.flows.payments.effects import Effects
@@ -154,6 +155,8 @@ class App:
         self._returns = upkeep.returns
         watch = Watch()
         payments.follow(watch.hear)
+        counts = Counts()
+        payments.follow(counts.hear)
         desks = Desks(
             verifier=verifier,
             returns=upkeep.returns,
@@ -164,6 +167,7 @@ class App:
             wake=webhooks.wake,
             watch=watch,
             links=lambda: self.links,
+            counts=counts,
         )
         settings_of_web = configuration.main.web
         server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)
