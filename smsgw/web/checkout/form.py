@@ -237,7 +237,7 @@ class Form:
             "known": known and numbers.masked(known.msisdn),
             "example": example,
             "field": field,
-            "complaint": _sentence(words, reason, example),
+            "complaint": _sentence(words, reason, example=example, address=merchant.settings.reply_addresses[0]),
             "forgotten": forgotten,
             "token": visit.cookies.form_token(merchant.name),
             "key": filled.key if _KEY(filled.key) else random_text(self._room.ports),
@@ -314,8 +314,8 @@ def _filled(fields: Mapping[str, str], merchant: Merchant) -> Filled | None:
     )
 
 
-def _sentence(words: Words, reason: str, example: str) -> str:
-    return str(getattr(words, reason, words.busy)).format(example=example) if reason else ""
+def _sentence(words: Words, reason: str, **values: str) -> str:
+    return str(getattr(words, reason, words.busy)).format_map(values) if reason else ""
 
 
 def _price(goods: Goods, words: Words, visit: _Visit) -> str:
