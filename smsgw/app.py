@@ -22,6 +22,7 @@ from smsgw.flows.operations import Operations
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.authorizing import Authorizer
 from smsgw.flows.payments.cashier import Cashier
+from smsgw.flows.payments.counts import Counts
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.direct import Direct
 from smsgw.flows.payments.effects import Effects
@@ -224,6 +225,8 @@ class App:
         self._returns = upkeep.returns
         watch = Watch()
         payments.follow(watch.hear)
+        counts = Counts()
+        payments.follow(counts.hear)
         desks = Desks(
             verifier=verifier,
             returns=upkeep.returns,
@@ -234,6 +237,7 @@ class App:
             wake=webhooks.wake,
             watch=watch,
             links=lambda: self.links,
+            counts=counts,
         )
         server = Server(create(main.web, desks, sold, self._healthy, self._look), main.web)
         stack.push_async_callback(server.stop)

@@ -5,7 +5,7 @@ from rich.table import Table
 from smsgw import settings
 from smsgw.commands import ground
 from smsgw.commands.ground import DEFAULT_FILE, ConfigFile, load, screen, tell
-from smsgw.domain import catalog, goods_remarks, goods_texts, money
+from smsgw.domain import carrier_remarks, catalog, goods_remarks, goods_texts, money
 from smsgw.domain.catalog import Service
 from smsgw.domain.goods_texts import Offer
 from smsgw.kit import passwords, tls
@@ -16,7 +16,8 @@ from smsgw.settings import Configuration, MerchantSettings
 def check(config: ConfigFile = DEFAULT_FILE) -> None:
     """Read the settings and the password files, and name every mistake in them."""
     configuration = load(config, lambda found: passwords.problems(found, Systemd()) + tls.problems(found))
-    for warning in (*settings.warnings(configuration), *goods_remarks.remarks(configuration)):
+    remarks = (*carrier_remarks.remarks(configuration), *goods_remarks.remarks(configuration))
+    for warning in (*settings.warnings(configuration), *remarks):
         tell(f"warning: {warning}", style="yellow")
     table = ground.table("service", "short code", "keywords", "sold at", "answer", "saving")
     for name, service in catalog.build(configuration.services).items():

@@ -23,7 +23,7 @@ class Say(StrEnum):
     AGAIN = "again"  # {yes}: two questions crossed; answer once more
     NOTHING = "nothing"  # nothing waits for an answer
     REFUSED = "refused"  # {product} {merchant} {support}: confirmed, but not charged
-    STOPPED = "stopped"  # {merchant}: no more questions; START brings them back
+    STOPPED = "stopped"  # {merchant} {address}: no more questions; START brings them back
     STARTED = "started"  # {merchant}
     HELP = "help"  # {merchant} {product} {price} {support}
     ABOUT = (
@@ -44,7 +44,7 @@ PLACEHOLDERS: Final[Mapping[Say, tuple[str, ...]]] = {
     Say.AGAIN: ("yes",),
     Say.NOTHING: (),
     Say.REFUSED: ("product", "merchant", "support"),
-    Say.STOPPED: ("merchant",),
+    Say.STOPPED: ("merchant", "address"),
     Say.STARTED: ("merchant",),
     Say.HELP: ("merchant", "product", "price", "support"),
     Say.ABOUT: ("merchant", "product", "price", "support", "reference"),
@@ -66,7 +66,8 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.AGAIN: "Your answer crossed a newer question. If you agree to the newer one, please reply {yes} once more.",
         Say.NOTHING: "No payment is waiting for your answer.",
         Say.REFUSED: "{merchant}: {product}: the payment did not go through. Nothing was charged. Help: {support}",
-        Say.STOPPED: "{merchant}: we will not ask you for payments any more. To allow it again, send START.",
+        Say.STOPPED: "{merchant}: we will not ask you for payments any more. "
+        "To allow it again, send START to {address}.",
         Say.STARTED: "{merchant}: you can pay by phone again. To stop, send STOP.",
         Say.HELP: "{merchant}: {product}, {price}, is waiting for your answer. Questions: {support}",
         Say.ABOUT: "{merchant}: {product}, {price}, no. {reference}. Questions: {support}",
@@ -88,7 +89,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.NOTHING: "Няма плащане, което да чака Вашия отговор.",
         Say.REFUSED: "{merchant}: {product} - плащането не беше успешно. Нищо не е таксувано. Помощ: {support}",
         Say.STOPPED: "{merchant}: повече няма да получавате искания за плащане. За да ги разрешите отново, изпратете "
-        "СТАРТ.",
+        "СТАРТ на {address}.",
         Say.STARTED: "{merchant}: отново можете да плащате с телефона си. За да спрете, изпратете СТОП.",
         Say.HELP: "{merchant}: {product}, {price} - плащането чака Вашия отговор. Въпроси: {support}",
         Say.ABOUT: "{merchant}: {product}, {price}, № {reference}. Въпроси: {support}",
@@ -112,7 +113,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.NOTHING: "Жоден платіж не чекає на вашу відповідь.",
         Say.REFUSED: "{merchant}: {product} - оплата не пройшла. Кошти не списано. Довідка: {support}",
         Say.STOPPED: "{merchant}: ви більше не отримуватимете запитів на оплату. "
-        "Щоб знову їх дозволити, надішліть СТАРТ.",
+        "Щоб знову їх дозволити, надішліть СТАРТ на {address}.",
         Say.STARTED: "{merchant}: ви знову можете платити телефоном. Щоб припинити, надішліть СТОП.",
         Say.HELP: "{merchant}: {product}, {price} - платіж чекає на вашу відповідь. Питання: {support}",
         Say.ABOUT: "{merchant}: {product}, {price}, № {reference}. Питання: {support}",
@@ -134,7 +135,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.NOTHING: "Ни один платёж не ждёт вашего ответа.",
         Say.REFUSED: "{merchant}: {product} - оплата не прошла. Деньги не списаны. Помощь: {support}",
         Say.STOPPED: "{merchant}: вы больше не будете получать запросы на оплату. "
-        "Чтобы снова их разрешить, отправьте СТАРТ.",
+        "Чтобы снова их разрешить, отправьте СТАРТ на {address}.",
         Say.STARTED: "{merchant}: вы снова можете платить телефоном. Чтобы прекратить, отправьте СТОП.",
         Say.HELP: "{merchant}: {product}, {price} - платёж ждёт вашего ответа. Вопросы: {support}",
         Say.ABOUT: "{merchant}: {product}, {price}, № {reference}. Вопросы: {support}",

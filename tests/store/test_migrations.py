@@ -26,6 +26,7 @@ SCANS: Final = {
     "payments.figures": "payments USING INDEX payments_unknown",
     "payments.odd": "payments USING INDEX payments_odd",
     "payments.unknown": "payments USING INDEX payments_unknown",
+    "refunds.waiting": "r USING INDEX refunds_pending",
     "guesses.forget_services": "guess_services",
     "endpoints.gone": "gone_endpoints",
     "service_keys.live": "service_keys",

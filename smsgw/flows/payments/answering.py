@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from smsgw.domain import sandbox, wording
+from smsgw.domain import reply_addresses, sandbox, wording
 from smsgw.domain.answers import REMEMBERED_MS, Asked, Deed, Ruling, judge
 from smsgw.domain.consent import Answer, Kind
 from smsgw.domain.payments import OPEN, Fact, Status
@@ -144,7 +144,7 @@ class Ear:
             return Say.STOPPED
         if deed is Deed.START:
             test = self._is_test(one)
-            for name in {"", row.merchant if row is not None else ""}:
+            for name in self._askers(one.to) | {row.merchant if row is not None else ""}:
                 book.unblock(one.msisdn, sandbox.apart(name, test=test))
             return Say.STARTED
         if row is None:
@@ -159,6 +159,12 @@ class Ear:
             return Say.DECLINED_BILLED if one.billed else Say.DECLINED
         book.note(row.id, Fact.ANSWERED, evidence)
         return _SAY.get(deed)
+
+    def _askers(self, to: Answerable) -> set[str]:
+        """Return who asks from an address, and "" for a block of all: a START may come long after the last question."""
+        place, simulated = (to.link, to.destination), sandbox.for_tests(self._catalog.links)
+        merchants = self._catalog.merchants.items()
+        return {"", *(name for name, one in merchants if place in reply_addresses.index({name: one}, simulated))}
 
     def _notice_billed(self, book: Book, one: Reply, row: PaymentRow | None) -> None:
         """Where the operator bills answers, one that paid for nothing has cost money all the same, whatever it says."""
@@ -234,7 +240,7 @@ _SAY: Final[Mapping[Deed, Say | None]] = {
 def _plain(say: Say, one: Reply) -> str:
     """Return a text that names no payment, in the first language of the address."""
     language: Language = "en" if "en" in one.languages else one.languages[0]
-    nobody = {"merchant": one.to.destination, "product": "", "price": "", "support": ""}
+    nobody = {"merchant": one.to.destination, "address": one.to.destination, "product": "", "price": "", "support": ""}
     words = {"yes": wording.yes_word(language), "no": wording.no_word(language), "reference": ""}
     return wording.say(say, language, nobody | words)
 
