@@ -373,6 +373,11 @@ async def orphans(reader: Reader, node: str, count: int) -> list[ChargeRow]:
     return _made(ChargeRow, await reader.fetch("charges.orphans", node=node, count=count))
 
 
+async def adopt(transaction: Transaction, charge: ChargeRow, node: str) -> bool:
+    """Take over an attempt of a node that is gone; False when that node lives, or another one was quicker."""
+    return await transaction.execute("charges.adopt", id=charge.id, from_node=charge.node, node=node) == 1
+
+
 async def asked(reader: Reader, node: str, after: str, count: int) -> list[ChargeRow]:
     """Return direct attempts with ids above one whose operator has not said what came of them.
 
