@@ -363,6 +363,13 @@ async def lost_charges(reader: Reader, link: str, msisdns: Collection[str]) -> l
     return _made(ChargeRow, await reader.fetch("charges.lost", link=link, msisdns=sorted(msisdns)))
 
 
+async def awaited_charges(reader: Reader, link: str, msisdns: Collection[str]) -> list[ChargeRow]:
+    """Return a link's attempts at these phones that have a name at the operator, and whose receipt is still to come."""
+    if not msisdns:
+        return []
+    return _made(ChargeRow, await reader.fetch("charges.awaited", link=link, msisdns=sorted(msisdns)))
+
+
 async def working(reader: Reader, node: str) -> list[ChargeRow]:
     """Return a node's attempts that are not sent, or may have been just now."""
     return _made(ChargeRow, await reader.fetch("charges.working", node=node))
