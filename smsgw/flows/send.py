@@ -303,7 +303,7 @@ class Outbox:
         compared = message_id and canonical_id(message_id, self._settings.response_ids)
         bound = log.bind(mt=row.id, charge=row.charge, payment=row.payment, link=self._link)
         bound.info("charge.heard", kind=kind, command_status=command_status)
-        self._news[row.id] = _news_of(row, kind, command_status, compared)
+        self._news[row.id] = _news_of(message, kind, command_status, compared)
         self._submit(
             Settled(
                 id=row.id,
@@ -328,7 +328,7 @@ class Outbox:
         if row.payment is not None and self._payments is not None:
             kind: Kind = "expired" if status is Status.EXPIRED else "answered"
             accepted = (compared or "") if status is Status.ACCEPTED else None
-            self._news[row.id] = _news_of(row, kind, command_status, accepted)
+            self._news[row.id] = _news_of(message, kind, command_status, accepted)
         self._submit(
             Settled(
                 id=row.id,
@@ -533,12 +533,14 @@ def _lane(row: MtRow) -> int:
     return _PROMPTS if row.priority else _REPLIES
 
 
-def _news_of(row: MtRow, kind: Kind, command_status: int | None, message_id: str | None) -> News:
+def _news_of(message: Outgoing, kind: Kind, command_status: int | None, message_id: str | None) -> News:
+    row = message.row
     assert row.payment is not None
     return News(
         mt=row.id,
         payment=row.payment,
         charge=row.charge,
+        intent_ms=message.intent_ms,
         kind=kind,
         command_status=command_status,
         message_id=message_id,

@@ -183,7 +183,12 @@ class Cashier:
             self._cashbox.intend(book, charge, int(link.response_timeout_s * 1000))
             terms = book.terms(book.row(charge.payment))
             sent.append(
-                structs.replace(message, row=structs.replace(row, expires_ms=expires_ms), validity_ms=terms.validity_ms)
+                structs.replace(
+                    message,
+                    row=structs.replace(row, expires_ms=expires_ms),
+                    validity_ms=terms.validity_ms,
+                    intent_ms=now_ms,
+                )
             )
         return sent, await book.write(transaction)
 

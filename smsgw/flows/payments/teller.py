@@ -127,8 +127,8 @@ class Teller:
                     self._held.add(payment)
                 raise
             self._done(effects)
-            for order in orders:
-                self.hands.begin(order.link, f"charge {order.charge}", self._charge(order, began_ms))
+            for order, intent_ms in orders:
+                self.hands.begin(order.link, f"charge {order.charge}", self._charge(order, intent_ms, began_ms))
 
     def _next(self) -> list[tuple[str, str]]:
         batch: list[tuple[str, str]] = []
@@ -139,11 +139,13 @@ class Teller:
                 batch.append((link, payment))
         return batch
 
-    async def _intend(self, transaction: Transaction, batch: Sequence[tuple[str, str]]) -> tuple[list[Order], Effects]:
-        """Write intents; return the orders that are to be given when that is on disk."""
+    async def _intend(
+        self, transaction: Transaction, batch: Sequence[tuple[str, str]]
+    ) -> tuple[list[tuple[Order, int | None]], Effects]:
+        """Write intents; return the orders that are to be given when that is on disk, and when each was intended."""
         book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
         await book.load(transaction, {payment for _, payment in batch})
-        orders: list[Order] = []
+        orders: list[tuple[Order, int | None]] = []
         for _, payment in batch:
             charge = book.charge(payment)
             if charge is None or charge.status != Stand.QUEUED or charge.node != self._ports.node:
@@ -155,11 +157,11 @@ class Teller:
             if profile is None:
                 self._cashbox.end_unsent(book, payment, "operator_unavailable")
                 continue
-            self._cashbox.intend(book, charge, int(profile.timeout_s * 1000))
-            orders.append(order_of(self._catalog, book.row(payment), charge, terms))
+            intended = self._cashbox.intend(book, charge, int(profile.timeout_s * 1000))
+            orders.append((order_of(self._catalog, book.row(payment), charge, terms), intended.intent_ms))
         return orders, await book.write(transaction)
 
-    async def _charge(self, order: Order, began_ms: int) -> None:
+    async def _charge(self, order: Order, intent_ms: int | None, began_ms: int) -> None:
         found = await self._call(order, began_ms)
         if found.error is not None:
             log.warning(
@@ -172,7 +174,13 @@ class Teller:
                 error=found.error,
             )
         await self._findings.record(
-            Finding(payment=order.payment, charge=order.charge, told=found.told, evidence=evidence("response", found))
+            Finding(
+                payment=order.payment,
+                charge=order.charge,
+                told=found.told,
+                intent_ms=intent_ms,
+                evidence=evidence("response", found),
+            )
         )
 
     async def _call(self, order: Order, began_ms: int) -> Charged:

@@ -1,5 +1,6 @@
 """A charge whose outcome is unknown is never sent again: late words, receipts, records or a person resolve it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from smsgw.domain.payments import Fact
 from smsgw.errors import StoreUnavailable
 from smsgw.flows.outgoing import Outgoing
 from smsgw.smpp import status, tlvs
+from smsgw.store import nodes
 from tests.flows.payments.market import LINKS, PHONE, Market, market
 from tests.flows.world import receipt
 from tests.servers.engines import Engine
@@ -386,6 +388,34 @@ async def test_the_clock_put_back_an_hour_charges_nobody_twice(engine: Engine) -
         again = await one.prompted(msisdn="359881234577")
         await one.later(3_600 + 1_100)
         assert await one.status(again.id) == "expired"
+
+
+async def test_a_refusal_that_a_node_records_once_more_does_not_take_back_what_its_heir_has_sent(
+    postgres: Engine,
+) -> None:
+    """The refusal was recorded, and the node that was cut off from the store just then does not know it."""
+    async with market(postgres) as left, market(postgres, node="right", seed=7, clock=left.clock) as right:
+        payment, bill = await charging(left)
+        left.database.on_commit.append(left.database.open.clear)
+        left.database.behind.append(StoreUnavailable("gone"))
+        left.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
+        while await right.charge(payment) != "queued":  # noqa: ASYNC110 - the recorder tells nobody
+            await asyncio.sleep(0.01)
+        [(_, seen_ms)] = await right.rows("nodes", "id", "seen_ms")
+        async with right.database.write() as transaction:
+            assert await nodes.bury(transaction, "left", seen_ms)
+            await nodes.claim_messages(transaction, "right", "left", ["north"])
+        assert await right.payments.inherit() == 1
+        right.cashier.look_again()
+        await right.cashier.turn()
+        [sent] = right.ready()
+        right.outboxes["north"].unanswered(sent)
+        await right.settle()
+        left.database.open.set()
+        await left.settle()
+        assert await right.status(payment) == "charge_unknown"
+        await right.sms(link="north", pdu=billed("A1"))
+        assert (await right.status(payment), (await right.row(payment)).discrepancy) == ("succeeded", None)
 
 
 async def test_two_nodes_the_dead_one_may_have_sent(postgres: Engine) -> None:
