@@ -101,6 +101,7 @@ class Outbox:
         """Take messages that have just been committed; what does not fit stays in the store for later."""
         for message in messages:
             if message.row.id in self._held or message.row.id in self._given_up:
+                self._refuse_again(message)
                 continue
             if message.row.charge is not None:  # never read back: the cashier offers no more than can be sent
                 self._billed.add(message.row.id)
@@ -117,6 +118,12 @@ class Outbox:
                 continue
             self._hold(message)
         self._wake()
+
+    def _refuse_again(self, message: Outgoing) -> None:
+        """Give back a billed message that comes again while its last result is recorded, not knowing that it was."""
+        mt = message.row.id
+        if message.row.charge is not None and (mt, Settled) in self._results and mt not in self._out:
+            self._tell_billed(message, "unsent", None, None)
 
     def _hold(self, message: Outgoing) -> None:
         lane = _lane(message.row)

@@ -28,6 +28,7 @@ _AT_ONCE: Final = 200  # of one link in one transaction
 _CAPACITY: Final = 5_000  # held for a link; more wait in the store
 _LOOK_S: Final = 0.02  # while something waits for a link
 _AGAIN_S: Final = 0.5  # pause while the store cannot write
+LOOK_AROUND_MS: Final = 10_000  # what was committed while its answer was lost waits in the store, and nobody tells us
 _READ: Final = 500  # attempts read back at a time
 
 
@@ -63,6 +64,7 @@ class Cashier:
         self._held: set[str] = set()  # their attempts
         self._later: dict[str, int] = {}  # {attempt that was put off: not before, by the clock that never goes back}
         self._lacking = True  # the store may have attempts that are not held
+        self._around_ms = 0  # monotonic; of the next look into the store
         self._woken = asyncio.Event()
 
     def hear(self, effects: Effects) -> None:
@@ -118,10 +120,9 @@ class Cashier:
                 await self._rest()
 
     async def _rest(self) -> None:
-        pause_s = _LOOK_S if self._held else None
-        if self._later:
-            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000)
-            pause_s = wait_s if pause_s is None else min(pause_s, wait_s)
+        next_ms = min([self._around_ms, *self._later.values()])
+        pause_s = max(0.001, (next_ms - self._ports.clock.monotonic_ms()) / 1000)
+        pause_s = min(pause_s, _LOOK_S) if self._held else pause_s
         try:
             async with asyncio.timeout(pause_s):
                 await self._woken.wait()
@@ -196,9 +197,9 @@ class Cashier:
         """Hold what the store has and nobody holds: after a start, an overflow, a takeover, a refusal."""
         now_ms = self._ports.clock.monotonic_ms()
         due = {charge for charge, at_ms in self._later.items() if at_ms <= now_ms}
-        if not self._lacking and not due:
+        if not self._lacking and not due and now_ms < self._around_ms:
             return
-        self._lacking = False
+        self._lacking, self._around_ms = False, now_ms + LOOK_AROUND_MS
         async with self._ports.database.read() as reader:
             rows = await store.working(reader, self._ports.node)
             wanted = [

@@ -27,6 +27,7 @@ log = get_logger(__name__)
 PARALLEL: Final = 20  # calls at a time to one operator
 _CAPACITY: Final = 5_000  # payments held for a link; more wait in the store
 _AGAIN_S: Final = 0.5  # pause while the store cannot write
+LOOK_AROUND_MS: Final = 10_000  # what was committed while its answer was lost waits in the store, and nobody tells us
 
 
 class Teller:
@@ -61,6 +62,7 @@ class Teller:
         self._held: set[str] = set()  # payments that wait here
         self._later: dict[str, int] = {}  # {attempt that was put off: not before, by the clock that never goes back}
         self._lacking = True  # the store may have attempts that are not held
+        self._around_ms = 0  # monotonic; of the next look into the store
         self._woken = asyncio.Event()
         self.hands = Hands(PARALLEL, self._woken.set)
 
@@ -105,9 +107,8 @@ class Teller:
             await self._rest()
 
     async def _rest(self) -> None:
-        wait_s = None
-        if self._later:
-            wait_s = max(0.001, (min(self._later.values()) - self._ports.clock.monotonic_ms()) / 1000)
+        next_ms = min([self._around_ms, *self._later.values()])
+        wait_s = max(0.001, (next_ms - self._ports.clock.monotonic_ms()) / 1000)
         try:
             async with asyncio.timeout(wait_s):
                 await self._woken.wait()
@@ -199,7 +200,10 @@ class Teller:
         now_ms = self._ports.clock.monotonic_ms()
         due = {charge for charge, at_ms in self._later.items() if at_ms <= now_ms}
         full = any(len(line) > _CAPACITY // 2 for line in self._waiting.values())
-        if not due and (full or not self._lacking):
+        around = now_ms >= self._around_ms
+        if around:
+            self._around_ms = now_ms + LOOK_AROUND_MS
+        if not due and (full or not (self._lacking or around)):
             return
         self._lacking = self._lacking and full
         async with self._ports.database.read() as reader:

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from smsgw.domain.payments import Fact
 from smsgw.errors import StoreUnavailable
+from smsgw.flows import send
 from smsgw.flows.outgoing import Outgoing
 from smsgw.smpp import status, tlvs
 from smsgw.store import nodes
@@ -362,6 +363,50 @@ async def test_an_intent_that_nobody_knows_to_be_committed_is_not_sent_twice(eng
         assert one.ready() == []
         await one.later(200)
         assert await one.status(payment.id) == "charge_unknown"
+
+
+async def test_a_yes_that_nobody_knows_to_be_committed_is_charged_all_the_same(engine: Engine) -> None:
+    """The commit took place, and its answer was lost: the YES comes again, and says nothing new."""
+    async with market(engine) as one:
+        payment = await one.prompted()
+        one.clock.advance(5_000)
+        one.database.behind.append(StoreUnavailable("gone"))
+        with pytest.raises(StoreUnavailable):
+            await one.say("YES")
+        await one.say("YES")
+        assert await one.status(payment.id) == "charging"
+        await one.later(11)
+        assert [message.row.payment for message in one.ready()] == [payment.id]
+
+
+async def test_a_try_that_meets_the_result_before_it_is_not_lost(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has the refusal, and is not known to; the attempt is made again, and its message still held."""
+    monkeypatch.setattr(send, "_RECORD_AGAIN_S", 1.0)
+    async with market(sqlite) as one:
+        payment, bill = await charging(one)
+        one.database.behind.append(StoreUnavailable("gone"))
+        one.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
+        while await one.charge(payment) != "queued":  # noqa: ASYNC110 - the recorder tells nobody
+            await asyncio.sleep(0.01)
+        one.clock.advance(6_000)
+        one.cashier.look_again()
+        await one.cashier.turn()
+        assert (await one.charge(payment), one.ready()) == ("intent", [])
+        await one.settle()
+        assert [message.row.payment for message in one.ready()] == [payment]
+
+
+async def test_what_was_put_off_goes_out_though_nobody_knew_that_it_was_recorded(engine: Engine) -> None:
+    async with market(engine) as one:
+        payment, bill = await charging(one)
+        one.database.behind.append(StoreUnavailable("gone"))
+        one.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
+        await one.settle()
+        assert await one.charge(payment) == "queued"
+        await one.later(11)
+        assert [message.row.payment for message in one.ready()] == [payment]
 
 
 async def test_a_result_that_cannot_be_recorded_yet_is_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

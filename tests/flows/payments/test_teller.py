@@ -158,6 +158,18 @@ async def test_a_refusal_that_is_recorded_once_more_does_not_take_back_the_next_
         assert (await one.status(payment), one.api.count("charge")) == ("succeeded", 2)
 
 
+async def test_a_yes_that_nobody_knows_to_be_committed_is_charged_all_the_same(sqlite: Engine) -> None:
+    async with bank(sqlite) as one:
+        payment = await one.prompted("gold-api")
+        one.clock.advance(5_000)
+        await one.work()
+        one.database.behind.append(StoreUnavailable("gone"))
+        with pytest.raises(StoreUnavailable):
+            await one.say("YES")
+        await one.wait(12)
+        assert await one.status(payment.id) == "succeeded"
+
+
 async def test_what_was_answered_is_kept_until_it_can_be_written(sqlite: Engine) -> None:
     async with bank(sqlite) as one:
         payment = await one.confirmed()
