@@ -17,10 +17,15 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from hypothesis import HealthCheck, settings
 
 from tests.flows.logged import logged
 from tests.servers.engines import Engine
 from tests.servers.postgres import PostgresServer, binaries
+
+# A busy machine is not a failure: what is slow is the drawing of examples.
+settings.register_profile("smsgw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("smsgw")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -17,6 +17,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     row: MtRow
     payload: bytes  # with its UDH, in clear
     validity_ms: int | None = None  # of a billed one: how long the SMSC is to try, whatever the link says
+    intent_ms: int | None = None  # of a billed one: when its intent was written, which tells one try from the next
 
 
 class Answerable(Struct, frozen=True, kw_only=True):

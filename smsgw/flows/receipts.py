@@ -122,18 +122,26 @@ async def _by_addresses(
     """Return {receipt: message} of billed messages that have no name at the operator: known by their addresses.
 
     Where the receipt repeats our reference, that decides. Otherwise only an attempt that is alone between the two
-    addresses can be meant, when nobody waits for its response any more, and nothing else is sent from there.
+    addresses can be meant, when nobody waits for its response any more, nor for another one's receipt, and nothing else
+    is sent from there.
     """
     phones = {address for row in rows for address in (row.source, row.destination) if address}
     lost = await charges.lost(transaction, link, phones) if phones else []
+    awaited = await charges.awaited(transaction, link, {one.msisdn for one in lost})
     found = {}
     for row in rows:
         one = _meant(row, lost)
         if one is None or one.mt is None:
             continue
-        if row.reference is not None or not listener.asks_from(link, one.short_code):
+        alone = not listener.asks_from(link, one.short_code) and not _is_beside(one, awaited)
+        if row.reference is not None or alone:
             found[row.id] = Named(mt=one.mt, charge=one.id, phone=one.msisdn)
     return found
+
+
+def _is_beside(one: ChargeRow, awaited: Sequence[ChargeRow]) -> bool:
+    """Whether another attempt between the same addresses waits for its receipt, which may name it in another way."""
+    return any((other.msisdn, other.short_code) == (one.msisdn, one.short_code) for other in awaited)
 
 
 def _meant(row: ReceiptRow, lost: Sequence[ChargeRow]) -> ChargeRow | None:
@@ -185,7 +193,9 @@ async def claim(transaction: Transaction, charge: ChargeRow, listener: Listener)
     own = not listener.asks_from(charge.link, charge.short_code)
     lost = await charges.lost(transaction, charge.link, {charge.msisdn})
     others = [one for one in lost if one.short_code == charge.short_code and one.status != "failed"]
-    alone = own and all(one.id == charge.id for one in others)
+    awaited = await charges.awaited(transaction, charge.link, {charge.msisdn})
+    beside = _is_beside(charge, [one for one in awaited if one.id != charge.id])
+    alone = own and not beside and all(one.id == charge.id for one in others)
     mine = [row for row in rows if row.reference == charge.message_reference or (row.reference is None and alone)]
     if not mine:
         return []

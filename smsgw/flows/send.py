@@ -101,6 +101,7 @@ class Outbox:
         """Take messages that have just been committed; what does not fit stays in the store for later."""
         for message in messages:
             if message.row.id in self._held or message.row.id in self._given_up:
+                self._refuse_again(message)
                 continue
             if message.row.charge is not None:  # never read back: the cashier offers no more than can be sent
                 self._billed.add(message.row.id)
@@ -117,6 +118,12 @@ class Outbox:
                 continue
             self._hold(message)
         self._wake()
+
+    def _refuse_again(self, message: Outgoing) -> None:
+        """Give back a billed message that comes again while its last result is recorded, not knowing that it was."""
+        mt = message.row.id
+        if message.row.charge is not None and (mt, Settled) in self._results and mt not in self._out:
+            self._tell_billed(message, "unsent", None, None)
 
     def _hold(self, message: Outgoing) -> None:
         lane = _lane(message.row)
@@ -303,7 +310,7 @@ class Outbox:
         compared = message_id and canonical_id(message_id, self._settings.response_ids)
         bound = log.bind(mt=row.id, charge=row.charge, payment=row.payment, link=self._link)
         bound.info("charge.heard", kind=kind, command_status=command_status)
-        self._news[row.id] = _news_of(row, kind, command_status, compared)
+        self._news[row.id] = _news_of(message, kind, command_status, compared)
         self._submit(
             Settled(
                 id=row.id,
@@ -328,7 +335,7 @@ class Outbox:
         if row.payment is not None and self._payments is not None:
             kind: Kind = "expired" if status is Status.EXPIRED else "answered"
             accepted = (compared or "") if status is Status.ACCEPTED else None
-            self._news[row.id] = _news_of(row, kind, command_status, accepted)
+            self._news[row.id] = _news_of(message, kind, command_status, accepted)
         self._submit(
             Settled(
                 id=row.id,
@@ -533,12 +540,14 @@ def _lane(row: MtRow) -> int:
     return _PROMPTS if row.priority else _REPLIES
 
 
-def _news_of(row: MtRow, kind: Kind, command_status: int | None, message_id: str | None) -> News:
+def _news_of(message: Outgoing, kind: Kind, command_status: int | None, message_id: str | None) -> News:
+    row = message.row
     assert row.payment is not None
     return News(
         mt=row.id,
         payment=row.payment,
         charge=row.charge,
+        intent_ms=message.intent_ms,
         kind=kind,
         command_status=command_status,
         message_id=message_id,

@@ -123,6 +123,7 @@ class ChargingApi:
         if not self._is_known(request.headers.get("Authorization", "")):
             return web.json_response({"status": 401, "code": "UNAUTHENTICATED", "message": "Who asks?"}, status=401)
         if self._pace.response_ms:
+            await request.read()  # who hangs up now has asked all the same
             await asyncio.sleep(self._pace.response_ms / 1000)
         try:
             answer = await handler(request)

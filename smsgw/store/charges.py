@@ -59,6 +59,11 @@ async def lost(reader: Reader, link: str, msisdns: Collection[str]) -> list[Char
     return made(ChargeRow, await reader.fetch("charges.lost", link=link, msisdns=sorted(msisdns)))
 
 
+async def awaited(reader: Reader, link: str, msisdns: Collection[str]) -> list[ChargeRow]:
+    """Return a link's attempts at these phones that have a name at the operator, and whose receipt is still to come."""
+    return made(ChargeRow, await reader.fetch("charges.awaited", link=link, msisdns=sorted(msisdns))) if msisdns else []
+
+
 async def working(reader: Reader, node: str) -> list[ChargeRow]:
     """Return a node's attempts that are not sent, or may have been just now."""
     return made(ChargeRow, await reader.fetch("charges.working", node=node))
@@ -67,6 +72,11 @@ async def working(reader: Reader, node: str) -> list[ChargeRow]:
 async def orphans(reader: Reader, node: str, count: int) -> list[ChargeRow]:
     """Return attempts of nodes that are gone; who is gone, the list of the living says."""
     return made(ChargeRow, await reader.fetch("charges.orphans", node=node, count=count))
+
+
+async def adopt(transaction: Transaction, charge: ChargeRow, node: str) -> bool:
+    """Take over an attempt of a node that is gone; False when that node lives, or another one was quicker."""
+    return await transaction.execute("charges.adopt", id=charge.id, from_node=charge.node, node=node) == 1
 
 
 async def asked(reader: Reader, node: str, after: str, count: int) -> list[ChargeRow]:

@@ -407,6 +407,19 @@ def test_every_answer_takes_its_time() -> None:
     run(test())
 
 
+def test_who_hangs_up_before_the_answer_has_asked_all_the_same() -> None:
+    async def test() -> None:
+        async with operator(pace=Pace(response_ms=700)) as one:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await one.pay("9000")
+            assert one.ledger == []
+            await asyncio.sleep(0.5)
+            assert one.ledger == [("r1", "charged")]
+
+    run(test())
+
+
 # Refunds
 
 

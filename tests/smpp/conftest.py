@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from smsgw.smpp import pdus
 from smsgw.smpp.codec import decode, encode
@@ -11,10 +10,6 @@ from smsgw.smpp.events import Bound
 from smsgw.smpp.framing import Framer
 from smsgw.smpp.pdus import Pdu
 from smsgw.smpp.session import Session, SessionSettings
-
-# A busy machine is not a failure: what is slow here is the drawing of examples.
-settings.register_profile("smpp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("smpp")
 
 Bind = type[pdus.BindTransmitter | pdus.BindReceiver | pdus.BindTransceiver]
 BINDS: dict[str, tuple[Bind, type[Pdu]]] = {

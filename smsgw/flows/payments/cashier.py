@@ -4,7 +4,7 @@ A message waits in its attempt, queued, until its link can send at once; so hard
 the octets, and a death in between, which makes the outcome unknown, is rare.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -15,7 +15,7 @@ from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import START_MS, Cashbox
 from smsgw.flows.payments.effects import Effects
-from smsgw.flows.payments.lines import Lines, PutOff
+from smsgw.flows.payments.lines import Lines, PutOff, Rounds
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.logs import get_logger
 from smsgw.kit.turns import Turns
@@ -59,6 +59,7 @@ class Cashier:
         self._offer = offer
         self._lines = Lines(catalog.links, _place)
         self._put_off = PutOff(ports.clock)
+        self._rounds = Rounds(ports.clock)
         self._turns = Turns(
             self.turn,
             rest_s=self._rest_s,
@@ -93,11 +94,9 @@ class Cashier:
         """Send what waits, until it is cancelled."""
         await self._turns.run()
 
-    def _rest_s(self) -> float | None:
-        wait_s = self._put_off.wait_s()
-        if not self._lines:
-            return wait_s
-        return _LOOK_S if wait_s is None else min(_LOOK_S, wait_s)
+    def _rest_s(self) -> float:
+        waits_s = [self._rounds.wait_s(), self._put_off.wait_s(), _LOOK_S if self._lines else None]
+        return min(wait_s for wait_s in waits_s if wait_s is not None)
 
     async def turn(self) -> None:
         """Read back what is lacking, and send what the links can send."""
@@ -137,16 +136,29 @@ class Cashier:
             self._cashbox.intend(book, charge, int(link.response_timeout_s * 1000))
             terms = book.terms(book.row(charge.payment))
             sent.append(
-                structs.replace(message, row=structs.replace(row, expires_ms=expires_ms), validity_ms=terms.validity_ms)
+                structs.replace(
+                    message,
+                    row=structs.replace(row, expires_ms=expires_ms),
+                    validity_ms=terms.validity_ms,
+                    intent_ms=now_ms,
+                )
             )
         return sent, await book.write(transaction)
 
     async def _read_back(self) -> None:
         """Hold what the store has and nobody holds: after a start, an overflow, a takeover, a refusal."""
-        due = self._put_off.due()
-        if not self._lines.lacking and not due:
+        lines, due, around = self._lines, self._put_off.due(), self._rounds.begin()
+        if not due and (lines.full or not (lines.lacking or around)):
             return
-        self._lines.lacking = False
+        with lines.reading_back():
+            messages = await self._queued(due)
+        self._put_off.drop(due)
+        for row in messages:
+            if row.node == self._ports.node:
+                self._open(row)
+
+    async def _queued(self, due: Collection[str]) -> list[mts.MtRow]:
+        """Read what is queued, is not held, and is put off no longer."""
         async with self._ports.database.read() as reader:
             rows = await charges.working(reader, self._ports.node)
             wanted = [
@@ -161,10 +173,7 @@ class Cashier:
             for at in range(0, len(wanted), _READ):
                 some = wanted[at : at + _READ]
                 messages += await mts.billed(reader, {one.mt for one in some if one.mt})
-        self._put_off.drop(due)
-        for row in messages:
-            if row.node == self._ports.node:
-                self._open(row)
+        return messages
 
     def _open(self, row: mts.MtRow) -> None:
         try:

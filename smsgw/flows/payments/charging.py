@@ -185,6 +185,28 @@ class Cashbox:
             return self._late(book, charge, said, told)
         return self._follow(book, charge, following, said, told)
 
+    def hear_try(
+        self, book: Book, payment: str, said: Told, told: Mapping[str, Any], intent_ms: int | None
+    ) -> PaymentRow:
+        """Take what the operator says of one try of a payment's latest attempt.
+
+        A result is recorded again when nobody knows whether it was. That one try was put off must not take back the
+        next one, which may be on its way by then, on another node too.
+
+        Args:
+            book: as in ``hear``.
+            payment: likewise.
+            said: likewise.
+            told: likewise.
+            intent_ms: when the intent of that try was written.
+        """
+        charge = book.charge(payment)
+        if said.said is Said.PUT_OFF and charge is not None:
+            latest = (charge.node, charge.intent_ms) == (self._ports.node, intent_ms)
+            if not latest:
+                return self._late(book, charge, said, {"charge": charge.id, **told})
+        return self.hear(book, payment, said, told)
+
     def _follow(
         self, book: Book, charge: ChargeRow, following: Stand, said: Told, told: Mapping[str, Any]
     ) -> PaymentRow:

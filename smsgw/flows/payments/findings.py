@@ -32,6 +32,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     payment: str
     charge: str
     told: Told
+    intent_ms: int | None  # of the try that it is about
     evidence: Mapping[str, Any]
 
 
@@ -82,7 +83,7 @@ class Findings:
     def _take(self, book: Book, one: Finding) -> None:
         charge = book.charge(one.payment)
         if charge is not None and charge.id == one.charge:
-            self._cashbox.hear(book, one.payment, one.told, one.evidence)
+            self._cashbox.hear_try(book, one.payment, one.told, one.evidence, one.intent_ms)
         elif book.find(one.payment) is not None:  # of an earlier attempt; nothing of it is lost
             told = {"charge": one.charge, "said": one.told.said.value, **one.evidence}
             book.note(one.payment, Fact.REPORTED, told)

@@ -26,6 +26,7 @@ class News(Struct, frozen=True, kw_only=True):
     mt: str
     payment: str
     charge: str | None  # the attempt that it is
+    intent_ms: int | None = None  # of which of its tries, by the moment of the intent
     kind: Kind
     command_status: int | None = None
     message_id: str | None = None
@@ -144,7 +145,7 @@ class Listener:
                 book.note(one.payment, Fact.REPORTED, {"charge": one.charge, "mt": one.mt, "said": one.kind})
             return _status_alone(one)
         evidence: dict[str, Any] = {"mt": one.mt, "command_status": one.command_status, "operator_id": one.message_id}
-        self._cashbox.hear(book, one.payment, self._said(book, one), evidence)
+        self._cashbox.hear_try(book, one.payment, self._said(book, one), evidence, one.intent_ms)
         after = book.charge(one.payment)
         assert after is not None
         return _STATUS_OF[Stand(after.status)] if one.kind == "answered" else _STATUS_UNANSWERED[Stand(after.status)]

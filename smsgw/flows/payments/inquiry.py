@@ -158,7 +158,8 @@ class Inquirer:
         )
         if told is not None:
             answer = evidence("inquiry", found)
-            await self._findings.record(Finding(payment=row.payment, charge=row.id, told=told, evidence=answer))
+            found_out = Finding(payment=row.payment, charge=row.id, told=told, intent_ms=row.intent_ms, evidence=answer)
+            await self._findings.record(found_out)
             self.stir()
 
     def _judge(self, row: ChargeRow, found: Charged) -> Told | None:

@@ -4,7 +4,8 @@ The store has all of them; what is held is a limited part of it. Whatever is not
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
 from smsgw.kit.clock import Clock
@@ -12,6 +13,7 @@ from smsgw.kit.clock import Clock
 Item = TypeVar("Item")
 
 CAPACITY: Final = 5_000  # of a line; more wait in the store
+ROUND_MS: Final = 10_000  # between two looks into the store that nobody has asked for
 
 
 class Lines(Generic[Item]):
@@ -38,6 +40,16 @@ class Lines(Generic[Item]):
     def full(self) -> bool:
         """Whether a line has so many that there is no hurry to read more back."""
         return any(len(line) > CAPACITY // 2 for line in self._lines.values())
+
+    @contextmanager
+    def reading_back(self) -> Iterator[None]:
+        """Have what is lacking read while the block lasts; when that fails, it is lacking still."""
+        self.lacking = self.lacking and self.full
+        try:
+            yield
+        except BaseException:
+            self.lacking = True
+            raise
 
     def hold(self, item: Item) -> None:
         """Put something last, once; without room in its line it stays in the store."""
@@ -97,3 +109,23 @@ class PutOff:
         if not self._until_ms:
             return None
         return (min(self._until_ms.values()) - self._clock.monotonic_ms()) / 1000
+
+
+class Rounds:
+    """Looks into the store that nobody has asked for: what was committed while its answer was lost waits there."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next_ms = 0  # monotonic
+
+    def begin(self) -> bool:
+        """Return whether it is time for one; then the next is due a while later."""
+        now_ms = self._clock.monotonic_ms()
+        if now_ms < self._next_ms:
+            return False
+        self._next_ms = now_ms + ROUND_MS
+        return True
+
+    def wait_s(self) -> float:
+        """Return how long until the next one."""
+        return (self._next_ms - self._clock.monotonic_ms()) / 1000

@@ -1,7 +1,8 @@
 """Has operators give money back: each refund is asked for under its own id until the operator says yes or no.
 
 An operator whose API gives money back on our word (``refunds = true``) knows a repeated request by that id, and gives
-nothing twice; so what nobody knows about is asked for again, with pauses that grow with the refund's age.
+nothing twice; so what nobody knows about is asked for again, with pauses that grow with the refund's age. But two
+requests at once may both find that nothing was given yet: a refund is asked for by the node that has its attempt.
 """
 
 from collections.abc import Mapping
@@ -15,11 +16,12 @@ from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.hands import Hands
-from smsgw.flows.payments.orders import order_of
+from smsgw.flows.payments.orders import has_api, order_of
 from smsgw.flows.ports import Back, Catalog, Charger, Ports, Refunded
 from smsgw.kit.logs import get_logger
 from smsgw.kit.turns import Turns
 from smsgw.store import charges, payments as store, refunds
+from smsgw.store.charges import ChargeRow
 from smsgw.store.database import Transaction
 from smsgw.store.refunds import RefundRow
 
@@ -52,7 +54,7 @@ class Refunder:
         self._open: dict[str, RefundRow] = {}
         self._next: dict[str, int] = {}  # {refund: when it is asked for, monotonic}
         self._working: set[str] = set()
-        self._mine: set[str] = set()  # asked for here: no other node is at it
+        self._mine: set[str] = set()  # of requests to this node: nobody can have asked the operator before
         self._after = ""
         self._look_ms = 0
         self._turns = Turns(
@@ -122,8 +124,19 @@ class Refunder:
         if payment is None or not attempts:
             log.error("refund.without_charge", refund=row.id, payment=row.payment)
             return None
+        if not await self._is_ours(attempts[-1]):
+            return None
         order = order_of(self._catalog, payment, attempts[-1], _terms.decode(payment.charge))
         return Back(refund=row.id, order=order, amount_minor=row.amount_minor)
+
+    async def _is_ours(self, charge: ChargeRow) -> bool:
+        """Whether this node asks for what goes back of an attempt; it takes over what nodes have left that are gone."""
+        node = self._ports.node
+        if charge.node == node:
+            return True
+        if not has_api(self._catalog, charge.link):
+            return False
+        return await self._ports.database.transact(lambda transaction: charges.adopt(transaction, charge, node))
 
     async def _call(self, back: Back) -> Refunded:
         try:

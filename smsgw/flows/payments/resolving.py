@@ -107,6 +107,10 @@ class Resolver:
             row = self._found_out(book, row.id, charged=charged, told={**told, "by": "record", "operator_id": name})
             if not again:
                 return row
+        latest = book.charge(row.id)
+        if charged and not again and latest is not None and latest.id == told.get("charge", latest.id):
+            # The attempt remembers that it was charged, so that a receipt of the same money shows nothing new.
+            return self._found_out(book, row.id, charged=True, told={**told, "by": "record"})
         if charged and (again or row.status in _UNPAID) and row.discrepancy is None:
             return self._cashbox.discrepancy(book, row.id, {"by": "record", **told}, others=again)
         return row

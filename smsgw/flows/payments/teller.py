@@ -13,7 +13,7 @@ from smsgw.flows.payments.charging import START_MS, UNSENT, Cashbox
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.findings import Finding, Findings, evidence
 from smsgw.flows.payments.hands import Hands
-from smsgw.flows.payments.lines import Lines, PutOff
+from smsgw.flows.payments.lines import Lines, PutOff, Rounds
 from smsgw.flows.payments.orders import has_api, order_of, profile_of
 from smsgw.flows.ports import Catalog, Charged, Charger, Order, Ports
 from smsgw.kit.logs import get_logger
@@ -57,9 +57,10 @@ class Teller:
         self._done = done
         self._lines: Lines[_Place] = Lines(catalog.links, lambda place: place)
         self._put_off = PutOff(ports.clock)
+        self._rounds = Rounds(ports.clock)
         self._turns = Turns(
             self.turn,
-            rest_s=self._put_off.wait_s,
+            rest_s=self._rest_s,
             put_off=lambda error: log.warning("charges.put_off", error=str(error)),
         )
         self.hands = Hands(PARALLEL, self._turns.wake)
@@ -83,6 +84,10 @@ class Teller:
         """Charge what waits, until it is cancelled."""
         await self._turns.run()
 
+    def _rest_s(self) -> float:
+        wait_s = self._put_off.wait_s()
+        return self._rounds.wait_s() if wait_s is None else min(wait_s, self._rounds.wait_s())
+
     async def turn(self) -> None:
         """Read back what is lacking, and begin what there is room for."""
         await self._read_back()
@@ -94,14 +99,16 @@ class Teller:
                 self._lines.put_back(batch)
                 raise
             self._done(effects)
-            for order in orders:
-                self.hands.begin(order.link, f"charge {order.charge}", self._charge(order, began_ms))
+            for order, intent_ms in orders:
+                self.hands.begin(order.link, f"charge {order.charge}", self._charge(order, intent_ms, began_ms))
 
-    async def _intend(self, transaction: Transaction, batch: Sequence[_Place]) -> tuple[list[Order], Effects]:
-        """Write intents; return the orders that are to be given when that is on disk."""
+    async def _intend(
+        self, transaction: Transaction, batch: Sequence[_Place]
+    ) -> tuple[list[tuple[Order, int | None]], Effects]:
+        """Write intents; return the orders that are to be given when that is on disk, and when each was intended."""
         book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
         await book.load(transaction, {payment for _, payment in batch})
-        orders: list[Order] = []
+        orders: list[tuple[Order, int | None]] = []
         for _, payment in batch:
             charge = book.charge(payment)
             if charge is None or charge.status != Stand.QUEUED or charge.node != self._ports.node:
@@ -113,11 +120,11 @@ class Teller:
             if profile is None:
                 self._cashbox.end_unsent(book, payment, "operator_unavailable")
                 continue
-            self._cashbox.intend(book, charge, int(profile.timeout_s * 1000))
-            orders.append(order_of(self._catalog, book.row(payment), charge, terms))
+            intended = self._cashbox.intend(book, charge, int(profile.timeout_s * 1000))
+            orders.append((order_of(self._catalog, book.row(payment), charge, terms), intended.intent_ms))
         return orders, await book.write(transaction)
 
-    async def _charge(self, order: Order, began_ms: int) -> None:
+    async def _charge(self, order: Order, intent_ms: int | None, began_ms: int) -> None:
         found = await self._call(order, began_ms)
         if found.error is not None:
             log.warning(
@@ -130,7 +137,13 @@ class Teller:
                 error=found.error,
             )
         await self._findings.record(
-            Finding(payment=order.payment, charge=order.charge, told=found.told, evidence=evidence("response", found))
+            Finding(
+                payment=order.payment,
+                charge=order.charge,
+                told=found.told,
+                intent_ms=intent_ms,
+                evidence=evidence("response", found),
+            )
         )
 
     async def _call(self, order: Order, began_ms: int) -> Charged:
@@ -146,13 +159,12 @@ class Teller:
 
     async def _read_back(self) -> None:
         """Hold what the store has and nobody holds: after a start, an overflow, a takeover, a refusal."""
-        lines, due = self._lines, self._put_off.due()
-        full = lines.full
-        if not due and (full or not lines.lacking):
+        lines, due, around = self._lines, self._put_off.due(), self._rounds.begin()
+        if not due and (lines.full or not (lines.lacking or around)):
             return
-        lines.lacking = lines.lacking and full
-        async with self._ports.database.read() as reader:
-            rows = await charges.working(reader, self._ports.node)
+        with lines.reading_back():
+            async with self._ports.database.read() as reader:
+                rows = await charges.working(reader, self._ports.node)
         self._put_off.drop(due)
         for row in rows:
             if row.way == "direct" and row.status == Stand.QUEUED and row.id not in self._put_off:

@@ -36,3 +36,9 @@ where payments.due_ms > 0 and payments.way = 'direct' and payments.status in ('c
     and charges.status in ('accepted', 'unknown') and charges.id || '' > :after
     and (node = :node or not exists (select 1 from nodes where nodes.id = charges.node))
 order by charges.id || '' limit :count;
+
+-- name: adopt!
+-- A node takes over an attempt, whatever has come of it, of one that is not on the list of the living; of several who try,
+-- one changes a row.
+update charges set node = :node
+where id = :id and node = :from_node and not exists (select 1 from nodes where nodes.id = :from_node);

@@ -10,6 +10,7 @@ from smsgw.web.api.codes import moment
 from smsgw.web.api.gate import one_of
 from smsgw.web.api.operations import Call, Moment, Operation
 from smsgw.web.api.posting import PostingRoom
+from smsgw.web.api.problem import Fault
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -66,25 +67,26 @@ class EndpointRoom(PostingRoom):
                 path="/v1/webhook-endpoints/{merchant}/enable",
                 name="enableEndpoint",
                 summary="Open an address again",
-                text="After it has answered 410. What waits is posted at once.",
+                text="After it has answered 410. What waits is posted at once. Takes a live key.",
                 scope="webhooks:write",
                 handler=self.enable,
                 gives=Endpoint,
                 idempotent=True,
-                problems=("merchant_not_allowed", *repeats.AT_ONCE),
+                problems=("merchant_not_allowed", "live_key_needed", *repeats.AT_ONCE),
             ),
             Operation(
                 method="POST",
                 path="/v1/webhook-endpoints/{merchant}/rotate-secret",
                 name="rotateSecret",
                 summary="Make a new secret",
-                text="It signs from now on; those before it sign beside it for `overlap_s`.",
+                text="It signs from now on; those before it sign beside it for `overlap_s`. Takes a live key: live and "
+                "test events are signed alike.",
                 scope="webhooks:write",
                 handler=self.rotate,
                 takes=RotateRequest,
                 gives=Rotated,
                 idempotent=True,
-                problems=("merchant_not_allowed", "too_many_secrets", *repeats.AT_ONCE),
+                problems=("merchant_not_allowed", "live_key_needed", "too_many_secrets", *repeats.AT_ONCE),
             ),
         ]
 
@@ -94,7 +96,7 @@ class EndpointRoom(PostingRoom):
 
     async def enable(self, call: Call) -> Endpoint:
         """Open one again."""
-        name = one_of(call.caller, call.request.match_info["merchant"])
+        name = _live_one(call)
 
         async def work() -> Endpoint:
             await endpoints.enable(self._ports, name, call.caller.key.id)
@@ -105,7 +107,7 @@ class EndpointRoom(PostingRoom):
 
     async def rotate(self, call: Call) -> Rotated:
         """Make the next secret; the answer that is kept does not hold it."""
-        name, actor = one_of(call.caller, call.request.match_info["merchant"]), call.caller.key.id
+        name, actor = _live_one(call), call.caller.key.id
         body: RotateRequest = call.body
 
         async def work() -> Rotated:
@@ -127,3 +129,15 @@ class EndpointRoom(PostingRoom):
             gone_at=moment(found.gone_ms),
             waiting=found.waiting,
         )
+
+
+def _live_one(call: Call) -> str:
+    """Return whose address is to be changed. It is that of live events too, and so is the secret.
+
+    Raises:
+        Fault: it is not the caller's, or the key is for tests: more hands hold those.
+    """
+    name = one_of(call.caller, call.request.match_info["merchant"])
+    if call.caller.key.test:
+        raise Fault("live_key_needed", "live and test events have one address and one secret")
+    return name

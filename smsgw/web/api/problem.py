@@ -24,6 +24,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "key_unknown": (401, "The API key is unknown or revoked"),
     "forbidden": (403, "That is not allowed"),
     "scope_missing": (403, "The API key may not do this"),
+    "live_key_needed": (403, "This takes a live key"),
     "merchant_not_allowed": (403, "The API key is not for this merchant"),
     "number_blocked": (403, "The phone wants no questions"),
     "service_not_allowed": (403, "The API key is not for this service"),

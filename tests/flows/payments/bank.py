@@ -16,6 +16,7 @@ from smsgw.store.charges import ChargeRow
 from smsgw.store.refunds import RefundRow
 from tests.flows.payments.market import Market, market
 from tests.servers.engines import Engine
+from tests.waiting import until
 
 A = TypeVar("A")
 TAKEN = Charged(told=Told(Said.CHARGED), operator_id="op1", http_status=200)
@@ -67,6 +68,11 @@ class Api:
             raise answer
         return answer
 
+    @property
+    def stuck(self) -> bool:
+        """Whether somebody waits, and is not answered."""
+        return self.waiting > 0 and not self.open.is_set()
+
     def count(self, what: str) -> int:
         return sum(one == what for one, _ in self.calls)
 
@@ -88,11 +94,11 @@ class Bank(Market):
         return payment.id
 
     async def work(self) -> None:
-        """Do everything that is to be done now."""
+        """Do everything that is to be done now; what waits for an API that answers nobody is left waiting."""
         for _ in range(3):
             for one in (self.teller, self.inquirer, self.refunder):
                 await one.turn()
-                await one.hands.rest()
+                await until(lambda hands=one.hands: not hands.busy or self.api.stuck)  # type: ignore[misc]  # mypy can't type a lambda's default
 
     async def wait(self, seconds: float) -> None:
         """Let time go by in steps, with everything done on the way."""

@@ -1,5 +1,6 @@
 """A charge whose outcome is unknown is never sent again: late words, receipts, records or a person resolve it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from msgspec import structs
 
 from smsgw.domain.payments import Fact
 from smsgw.errors import StoreUnavailable
+from smsgw.flows import send
 from smsgw.flows.outgoing import Outgoing
 from smsgw.smpp import status, tlvs
+from smsgw.store import nodes
 from tests.flows.payments.market import LINKS, PHONE, Market, market
 from tests.flows.world import receipt
 from tests.servers.engines import Engine
@@ -362,6 +365,50 @@ async def test_an_intent_that_nobody_knows_to_be_committed_is_not_sent_twice(eng
         assert await one.status(payment.id) == "charge_unknown"
 
 
+async def test_a_yes_that_nobody_knows_to_be_committed_is_charged_all_the_same(engine: Engine) -> None:
+    """The commit took place, and its answer was lost: the YES comes again, and says nothing new."""
+    async with market(engine) as one:
+        payment = await one.prompted()
+        one.clock.advance(5_000)
+        one.database.behind.append(StoreUnavailable("gone"))
+        with pytest.raises(StoreUnavailable):
+            await one.say("YES")
+        await one.say("YES")
+        assert await one.status(payment.id) == "charging"
+        await one.later(11)
+        assert [message.row.payment for message in one.ready()] == [payment.id]
+
+
+async def test_a_try_that_meets_the_result_before_it_is_not_lost(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has the refusal, and is not known to; the attempt is made again, and its message still held."""
+    monkeypatch.setattr(send, "_RECORD_AGAIN_S", 1.0)
+    async with market(sqlite) as one:
+        payment, bill = await charging(one)
+        one.database.behind.append(StoreUnavailable("gone"))
+        one.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
+        while await one.charge(payment) != "queued":  # noqa: ASYNC110 - the recorder tells nobody
+            await asyncio.sleep(0.01)
+        one.clock.advance(6_000)
+        one.cashier.look_again()
+        await one.cashier.turn()
+        assert (await one.charge(payment), one.ready()) == ("intent", [])
+        await one.settle()
+        assert [message.row.payment for message in one.ready()] == [payment]
+
+
+async def test_what_was_put_off_goes_out_though_nobody_knew_that_it_was_recorded(engine: Engine) -> None:
+    async with market(engine) as one:
+        payment, bill = await charging(one)
+        one.database.behind.append(StoreUnavailable("gone"))
+        one.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
+        await one.settle()
+        assert await one.charge(payment) == "queued"
+        await one.later(11)
+        assert [message.row.payment for message in one.ready()] == [payment]
+
+
 async def test_a_result_that_cannot_be_recorded_yet_is_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smsgw.flows.send._RECORD_AGAIN_S", 0.001)
     async with market(engine) as one:
@@ -386,6 +433,34 @@ async def test_the_clock_put_back_an_hour_charges_nobody_twice(engine: Engine) -
         again = await one.prompted(msisdn="359881234577")
         await one.later(3_600 + 1_100)
         assert await one.status(again.id) == "expired"
+
+
+async def test_a_refusal_that_a_node_records_once_more_does_not_take_back_what_its_heir_has_sent(
+    postgres: Engine,
+) -> None:
+    """The refusal was recorded, and the node that was cut off from the store just then does not know it."""
+    async with market(postgres) as left, market(postgres, node="right", seed=7, clock=left.clock) as right:
+        payment, bill = await charging(left)
+        left.database.on_commit.append(left.database.open.clear)
+        left.database.behind.append(StoreUnavailable("gone"))
+        left.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
+        while await right.charge(payment) != "queued":  # noqa: ASYNC110 - the recorder tells nobody
+            await asyncio.sleep(0.01)
+        [(_, seen_ms)] = await right.rows("nodes", "id", "seen_ms")
+        async with right.database.write() as transaction:
+            assert await nodes.bury(transaction, "left", seen_ms)
+            await nodes.claim_messages(transaction, "right", "left", ["north"])
+        assert await right.sweeper.inherit() == 1
+        right.cashier.look_again()
+        await right.cashier.turn()
+        [sent] = right.ready()
+        right.outboxes["north"].unanswered(sent)
+        await right.settle()
+        left.database.open.set()
+        await left.settle()
+        assert await right.status(payment) == "charge_unknown"
+        await right.sms(link="north", pdu=billed("A1"))
+        assert (await right.status(payment), (await right.row(payment)).discrepancy) == ("succeeded", None)
 
 
 async def test_two_nodes_the_dead_one_may_have_sent(postgres: Engine) -> None:

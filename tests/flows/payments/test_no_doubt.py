@@ -145,6 +145,37 @@ async def test_a_receipt_of_one_payment_does_not_prove_another(engine: Engine, n
         assert await one.status(first) == "charge_unknown"
 
 
+@pytest.mark.parametrize("state", ["DELIVRD", "UNDELIV"])
+async def test_a_receipt_that_names_what_is_awaited_in_another_way_is_not_of_what_was_lost(
+    engine: Engine, state: str
+) -> None:
+    async with market(engine) as one:
+        lost, bill = await charging(one)
+        one.outboxes["north"].unanswered(bill)
+        await one.settle()
+        one.clock.advance(60_000)
+        awaited, bill = await charging(one)
+        one.outboxes["north"].accepted(bill, "2748")
+        await one.settle()
+        await one.sms(link="north", pdu=billed("ABC", state=state))  # the same in hexadecimal, and nobody told us
+        assert await one.status(lost) == "charge_unknown"
+        await one.sms(link="north", pdu=billed("2748"))
+        assert (await one.status(lost), await one.status(awaited)) == ("charge_unknown", "succeeded")
+
+
+async def test_nor_is_one_that_came_while_the_response_was_on_its_way(engine: Engine) -> None:
+    async with market(engine) as one:
+        awaited, bill = await charging(one)
+        one.outboxes["north"].accepted(bill, "2748")
+        await one.settle()
+        one.clock.advance(60_000)
+        lost, bill = await charging(one)
+        await one.sms(link="north", pdu=billed("ABC"))
+        one.outboxes["north"].unanswered(bill)
+        await one.settle()
+        assert (await one.status(lost), await one.status(awaited)) == ("charge_unknown", "charging")
+
+
 @pytest.mark.parametrize("octets", [1, 4, 8, 12])
 async def test_a_reference_of_any_width_is_stored(engine: Engine, octets: int) -> None:
     async with market(engine) as one:

@@ -2,14 +2,18 @@
 
 import pytest
 
+from smsgw.domain.charging import Said, Told
 from smsgw.domain.records import Line, Verdict
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments import records
+from smsgw.flows.payments.findings import Finding
 from smsgw.flows.payments.records import BadFileError
+from smsgw.flows.ports import Refunded
 from smsgw.kit.clock import rfc3339
 from smsgw.store.payments import PaymentRow
 from tests.flows.payments.bank import DENIED, LOST, Bank, bank
 from tests.flows.payments.market import MO_PHONE, PHONE, market
+from tests.flows.payments.test_charging import billed, charging
 from tests.servers.engines import Engine
 
 HEAD = "operator_id,msisdn,short_code,amount_minor,currency,reference,at,status\n"
@@ -118,12 +122,52 @@ async def test_a_charge_that_was_failed_here_is_odd_and_once(engine: Engine) -> 
         assert (await one.row(payment)).discrepancy == "refund"
         assert len(await one.refunds(payment)) == 1
         facts = len(await one.facts(payment))
-        assert await take(one, "north", found) == [Verdict.DISCREPANCY]
+        assert await take(one, "north", found) == [Verdict.AGREES], "we know that it was charged"
         assert len(await one.facts(payment)) == facts, "the same line again"
         await one.work()
         assert (await one.row(payment)).discrepancy is None
-        assert await take(one, "north", found) == [Verdict.DISCREPANCY]
+        assert await take(one, "north", found) == [Verdict.AGREES]
         assert (await one.row(payment)).discrepancy is None, "what was settled stays so"
+
+
+async def test_a_receipt_of_money_that_the_records_have_shown_shows_nothing_new(engine: Engine) -> None:
+    async with market(engine) as one:
+        payment, bill = await charging(one)
+        one.outboxes["north"].accepted(bill, "A1")
+        await one.settle()
+        await one.sms(link="north", pdu=billed("A1", state="UNDELIV"))
+        assert await one.status(payment) == "failed"
+        [judged] = await records.look(
+            one.ports, "north", lines(f"a1,{PHONE},7250,250,EUR,,{rfc3339(one.clock.now_ms())},charged")
+        )
+        await records.take(one.resolver, judged, "me")
+        assert (await one.row(payment)).discrepancy == "refund"
+        await one.resolver.resolve(payment, "settled", actor="me", note="the buyer has got the gold")
+        await one.sms(link="north", pdu=billed("A1"))
+        assert (await one.row(payment)).discrepancy is None
+        assert (await one.events(payment)).count("payment.discrepancy") == 1
+
+
+async def test_what_a_person_has_settled_is_not_given_back_by_a_later_word_of_the_operator(sqlite: Engine) -> None:
+    async with bank(sqlite) as one:
+        one.api.on_charge = [DENIED]
+        one.api.on_refund = [Refunded(outcome="refused", http_status=422)]
+        payment = await one.confirmed()
+        await one.work()
+        [attempt] = await one.attempts(payment)
+        await take(one, "north", lines(direct(await one.row(payment), attempt.id)))
+        await one.work()
+        await one.resolver.resolve(payment, "settled", actor="me", note="the buyer has got the gold")
+        late = Finding(
+            payment=payment,
+            charge=attempt.id,
+            told=Told(Said.CHARGED),
+            intent_ms=attempt.intent_ms,
+            evidence={"by": "response"},
+        )
+        await one.direct.findings.record(late)
+        row = await one.row(payment)
+        assert (row.discrepancy, row.refunded_minor) == (None, 0)
 
 
 async def test_money_taken_twice_is_odd_and_goes_back_by_hand(sqlite: Engine) -> None:

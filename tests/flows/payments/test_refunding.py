@@ -4,6 +4,7 @@ import asyncio
 
 from smsgw.flows.payments.whose import STAFF
 from smsgw.flows.ports import Refunded
+from smsgw.store import nodes
 from tests.flows.payments.bank import Api, Bank, bank
 from tests.servers.engines import Engine
 
@@ -81,6 +82,44 @@ async def test_what_a_command_asked_for_is_found(sqlite: Engine) -> None:
         await refund(one, payment, 1)
         await one.wait(20)
         assert [row.status for row in await one.refunds(payment)] == ["succeeded"]
+
+
+async def test_two_nodes_never_ask_for_one_refund_at_once(postgres: Engine) -> None:
+    api = Api()
+    async with (
+        bank(postgres, api) as left,
+        bank(postgres, api, node="right", seed=2, clock=left.clock) as right,
+    ):
+        payment = await paid(left)
+        api.open.clear()
+        await refund(right, payment)
+        for _ in range(6):
+            await right.work()
+            await left.work()
+            left.clock.advance(5_000)
+        assert api.most_waiting == 1
+        api.open.set()
+        await left.work()
+        assert [row.status for row in await right.refunds(payment)] == ["succeeded"]
+
+
+async def test_what_a_dead_node_had_to_give_back_another_gives(postgres: Engine) -> None:
+    api = Api()
+    async with (
+        bank(postgres, api) as left,
+        bank(postgres, api, node="right", seed=2, clock=left.clock) as right,
+    ):
+        payment = await paid(left)
+        await refund(left, payment)
+        await right.wait(60)
+        assert api.count("refund") == 0, "the other lives"
+        [(_, seen_ms)] = await left.rows("nodes", "id", "seen_ms")
+        async with left.database.write() as transaction:
+            assert await nodes.bury(transaction, "left", seen_ms)
+        await right.wait(60)
+        assert [row.status for row in await right.refunds(payment)] == ["succeeded"]
+        await left.wait(60)
+        assert api.count("refund") == 1
 
 
 async def test_the_loop_runs_by_itself(sqlite: Engine) -> None:

@@ -137,6 +137,40 @@ async def test_an_intent_that_may_have_been_written_is_not_called(sqlite: Engine
         assert one.api.count("charge") == 0
 
 
+async def test_a_refusal_that_is_recorded_once_more_does_not_take_back_the_next_try(sqlite: Engine) -> None:
+    """It was recorded, and nobody knew: meanwhile the attempt is made again, and is on its way."""
+    async with bank(sqlite) as one:
+        one.api.on_charge = [BUSY, TAKEN]
+        payment = await one.confirmed()
+        gone = StoreUnavailable("gone")
+        one.database.on_commit = [lambda: None, lambda: one.database.behind.append(gone)]  # the intent, the answer
+        await one.teller.turn()
+        while await one.charge(payment) != "queued":  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+        one.api.open.clear()
+        for _ in range(30):
+            one.clock.advance(1_000)
+            one.teller.look_again()
+            await one.teller.turn()
+            await asyncio.sleep(0.03)
+        assert one.api.most_waiting == 1
+        one.api.open.set()
+        await one.work()
+        assert (await one.status(payment), one.api.count("charge")) == ("succeeded", 2)
+
+
+async def test_a_yes_that_nobody_knows_to_be_committed_is_charged_all_the_same(sqlite: Engine) -> None:
+    async with bank(sqlite) as one:
+        payment = await one.prompted("gold-api")
+        one.clock.advance(5_000)
+        await one.work()
+        one.database.behind.append(StoreUnavailable("gone"))
+        with pytest.raises(StoreUnavailable):
+            await one.say("YES")
+        await one.wait(12)
+        assert await one.status(payment.id) == "succeeded"
+
+
 async def test_what_was_answered_is_kept_until_it_can_be_written(sqlite: Engine) -> None:
     async with bank(sqlite) as one:
         payment = await one.confirmed()

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from smsgw.flows.ports import Posted
 from smsgw.flows.secrets import Secrets, told as told_secret
 from smsgw.flows.webhooks import Webhooks
@@ -195,3 +197,15 @@ async def test_a_new_secret_signs_beside_those_before(engine: Engine) -> None:
         for _ in range(3):
             told(await here.post(path, {}))
         assert problem(await here.post(path, {})) == (409, "too_many_secrets")
+
+
+@pytest.mark.parametrize("what", ["enable", "rotate-secret"])
+async def test_a_test_key_neither_learns_nor_changes_what_live_events_are_signed_with(
+    sqlite: Engine, what: str
+) -> None:
+    async with hooked(sqlite) as here:
+        tester = await here.with_scopes(EVERYTHING, test=True)
+        before = await here.one.rows("service_keys", "id", "revoked_ms")
+        answer = await tester.post(f"/v1/webhook-endpoints/gold/{what}", {"overlap_s": 0})
+        assert problem(answer) == (403, "live_key_needed")
+        assert await here.one.rows("service_keys", "id", "revoked_ms") == before
