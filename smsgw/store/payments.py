@@ -432,6 +432,11 @@ async def unblock(transaction: Transaction, phones: Collection[tuple[str, str]])
         await transaction.executemany("phones.unblock", rows)
 
 
+async def blocks_of(reader: Reader, msisdn: str) -> list[BlockRow]:
+    """Return whose questions a phone does not want."""
+    return _made(BlockRow, await reader.fetch("phones.blocks", msisdn=msisdn))
+
+
 async def blocked(reader: Reader, msisdns: Collection[str]) -> set[tuple[str, str]]:
     """Return (number, merchant or '') of the blocks of these phones."""
     if not msisdns:
