@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -23,7 +23,7 @@ from smsgw.errors import SettingsError
 from smsgw.flows import apikeys, secrets
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments.asking import NewPayment
-from smsgw.flows.payments.desk import STAFF, Payments
+from smsgw.flows.payments.whose import STAFF
 from smsgw.simulator.billing import Billing
 from smsgw.simulator.charging_api import ChargingApi, ChargingApiSettings
 from smsgw.simulator.smsc import Smsc, SmscSettings
@@ -32,6 +32,9 @@ from smsgw.store.opening import bring_up_to_date
 from smsgw.web.api.trials import TRIALS
 from tests.hooks.server import server
 from tests.system.daemon import toml
+
+if TYPE_CHECKING:
+    from smsgw.flows.payments.desk import Payments
 
 NUMBERS = count(1)
 WALK = Path(__file__).parents[1] / "scripts" / "merchant" / "curl" / "pay.sh"

@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal, get_args
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, tell, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, screen, table, tell
+from smsgw.commands.visits import Visit, visit
 from smsgw.errors import SmsgwError
 from smsgw.flows import apikeys, returns, rotation
 from smsgw.kit.clock import rfc3339

@@ -5,15 +5,16 @@ from typing import Annotated, Final
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, tell, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, tell
+from smsgw.commands.visits import Visit, visit
 from smsgw.domain import sandbox
 from smsgw.domain.numbers import e164
 from smsgw.domain.operators import Operators, carrier_of
 from smsgw.errors import SmsgwError
 from smsgw.flows import porting
 from smsgw.kit.clock import rfc3339
-from smsgw.store import payments, ported
-from smsgw.store.payments import BlockRow
+from smsgw.store import phones, ported
+from smsgw.store.phones import BlockRow
 from smsgw.store.sheet import Sheet
 
 commands = typer.Typer(
@@ -88,7 +89,7 @@ def show(
             raise SmsgwError(f"{number} is no phone's number; allowed are such as +359888123456")
         async with one.ports.database.read() as reader:
             moved = (await ported.lookup(reader, [msisdn])).get(msisdn)
-            blocks = await payments.blocks_of(reader, msisdn)
+            blocks = await phones.blocks_of(reader, msisdn)
         say(f"{msisdn}: {_whose(msisdn, moved, Operators(links))}")
         if moved is not None and moved not in links:
             tell(f"warning: it is told to have moved to {moved}, and there is no such link", style="yellow")

@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, actor, perform, say, screen, table, tell
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, screen, table, tell
+from smsgw.commands.visits import actor, perform
 from smsgw.errors import SmsgwError
 from smsgw.flows import endpoints, replay, secrets
 from smsgw.flows.ports import Ports

@@ -2,8 +2,8 @@
 
 import pytest
 
-from smsgw.flows.payments.desk import STAFF
-from smsgw.store import payments as store
+from smsgw.flows.payments.whose import STAFF
+from smsgw.store import charges, payments as store
 from smsgw.store.payments import Search
 from smsgw.store.queries import load
 from tests.flows.payments.bank import LOST, bank
@@ -40,13 +40,13 @@ async def test_attempts_to_be_asked_about_are_ours_or_of_nobody(engine: Engine) 
         await one.work()
         [attempt] = await one.attempts(payment)
         async with one.database.read() as reader:
-            assert [row.id for row in await store.asked(reader, "left", "", 10)] == [attempt.id]
-            assert await store.asked(reader, "right", "", 10) == [], "another node, which lives"
-            assert await store.asked(reader, "left", attempt.id, 10) == []
+            assert [row.id for row in await charges.asked(reader, "left", "", 10)] == [attempt.id]
+            assert await charges.asked(reader, "right", "", 10) == [], "another node, which lives"
+            assert await charges.asked(reader, "left", attempt.id, 10) == []
         async with one.database.write() as transaction:
             await transaction.script("delete from nodes")
         async with one.database.read() as reader:
-            assert [row.id for row in await store.asked(reader, "right", "", 10)] == [attempt.id]
+            assert [row.id for row in await charges.asked(reader, "right", "", 10)] == [attempt.id]
 
 
 async def test_the_open_ones_are_found_without_looking_at_all_others(engine: Engine) -> None:

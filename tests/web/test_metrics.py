@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from msgspec import structs
 
 from smsgw.flows.payments.counts import Counts
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.settings import Web
 from smsgw.web import metrics
 from tests.flows.payments.bank import bank

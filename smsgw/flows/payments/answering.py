@@ -22,7 +22,7 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.ids import first_of
 from smsgw.kit.logs import get_logger
 from smsgw.settings.merchant import Language
-from smsgw.store import payments as store
+from smsgw.store import payments as store, phones
 from smsgw.store.database import Transaction
 from smsgw.store.payments import Paid, PaymentRow
 
@@ -87,18 +87,18 @@ class Ear:
         """
         if not replies:
             return [], None
-        phones = {one.msisdn for one in replies}
-        await store.lock_phones(transaction, phones)
+        numbers = {one.msisdn for one in replies}
+        await store.lock_phones(transaction, numbers)
         book = Book(self._ports, self._catalog, now_ms)
         after = first_of("pay", now_ms - REMEMBERED_MS)
         stopped = {one.msisdn for one in replies if one.answer is not None and one.answer.kind is Kind.STOP}
         keys = {one.address_key for one in replies}
         await book.load(transaction, await store.heard_about(transaction, keys, after, stopped))
         rows = [row for row in book.rows if row.address_key in keys and row.id > after]
-        paid = await store.paid(transaction, phones, self._cashbox.month_began_ms(now_ms))
+        paid = await store.paid(transaction, numbers, self._cashbox.month_began_ms(now_ms))
         names = {self._tally(one) for one in replies}
         told = {
-            name: asked for name, (asked, _) in (await store.tallies(transaction, names, now_ms // HOUR_MS)).items()
+            name: asked for name, (asked, _) in (await phones.tallies(transaction, names, now_ms // HOUR_MS)).items()
         }
         by_key: dict[str, list[str]] = {}
         for row in rows:

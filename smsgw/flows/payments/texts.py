@@ -17,7 +17,8 @@ from smsgw.settings import LinkSettings
 from smsgw.settings.merchant import Language
 from smsgw.settings.submission import Unset
 from smsgw.smpp import tlvs
-from smsgw.store.payments import ChargeRow, PaymentRow
+from smsgw.store.charges import ChargeRow
+from smsgw.store.payments import PaymentRow
 from smsgw.text.segments import Outlet, Segment, split
 
 MOST_PARTS: Final = 3  # SMS that a question or a free answer may take

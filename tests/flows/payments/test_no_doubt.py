@@ -8,13 +8,13 @@ from msgspec import structs
 
 from smsgw.domain.payments import Fact
 from smsgw.flows.payments.book import Book
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.flows.ports import Refunded
 from smsgw.hooks.adapter import Answer
 from smsgw.hooks.camara import Camara
 from smsgw.settings.merchant import Cap, Product
 from smsgw.smpp import status, tlvs
-from smsgw.store import payments as store
+from smsgw.store import charges, payments as store
 from smsgw.store.database import Transaction
 from tests.flows.payments.bank import Api, bank
 from tests.flows.payments.market import GOLD, LINKS, MO_PHONE, PHONE, Market, market
@@ -26,7 +26,7 @@ from tests.servers.engines import Engine
 async def reference(one: Market, payment: str) -> dict[int, bytes]:
     """Return our reference of a payment's attempt, as receipts repeat it."""
     async with one.database.read() as reader:
-        charge = (await store.charges_of(reader, [payment]))[-1]
+        charge = (await charges.of_payments(reader, [payment]))[-1]
     return {tlvs.USER_MESSAGE_REFERENCE: charge.message_reference.to_bytes(2, "big")}
 
 
@@ -200,7 +200,7 @@ async def test_the_operators_records_stop_what_was_put_off(engine: Engine) -> No
         payment, bill = await charging(one)
         one.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
         await one.settle()
-        await one.payments.record(payment, charged=True, told={"operator_id": "X", "at": "t"})
+        await one.resolver.record(payment, charged=True, told={"operator_id": "X", "at": "t"})
         assert await one.status(payment) == "succeeded"
         await one.later(60)
         assert bills(one) == []
@@ -212,7 +212,7 @@ async def test_proof_after_a_person_said_failed_is_a_discrepancy(engine: Engine,
         payment, bill = await charging(one)
         one.outboxes["north"].unanswered(bill)
         await one.settle()
-        await one.payments.resolve(payment, "failed", actor="ann", note="")
+        await one.resolver.resolve(payment, "failed", actor="ann", note="")
         given: dict[str, Any] = {} if late else {"tlvs": await reference(one, payment)}
         if late:
             one.outboxes["north"].late(bill, "A1")
@@ -230,7 +230,7 @@ async def test_the_same_proof_again_reopens_nothing(engine: Engine) -> None:
         await one.sms(link="north", pdu=billed("A1", "UNDELIV"))
         await one.sms(link="north", pdu=billed("A1"))
         assert (await one.row(payment)).discrepancy == "refund"
-        await one.payments.resolve(payment, "settled", actor="ann", note="")
+        await one.resolver.resolve(payment, "settled", actor="ann", note="")
         await one.sms(link="north", pdu=billed("A1"))
         assert (await one.row(payment)).discrepancy is None
 

@@ -39,7 +39,7 @@ def direct(row: PaymentRow, charge: str, **changes: str) -> str:
 async def take(one: Bank, link: str, found: list[Line]) -> list[Verdict]:
     judged = await records.look(one.ports, link, found)
     for line in judged:
-        await records.take(one.payments, line, "me")
+        await records.take(one.resolver, line, "me")
     return [line.verdict for line in judged]
 
 
@@ -181,4 +181,4 @@ async def test_a_billed_answer_agrees(engine: Engine) -> None:
 async def test_a_record_of_no_payment(sqlite: Engine) -> None:
     async with bank(sqlite) as one:
         with pytest.raises(Refused):
-            await one.payments.record("pay_none", charged=True, told={})
+            await one.resolver.record("pay_none", charged=True, told={})
