@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import os
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +20,7 @@ from smsgw import settings
 from smsgw.app import App
 from smsgw.domain import catalog
 from smsgw.errors import SettingsError
-from smsgw.flows import secrets
+from smsgw.flows import apikeys, secrets
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.whose import STAFF
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from smsgw.flows.payments.desk import Payments
 
 NUMBERS = count(1)
+WALK = Path(__file__).parents[1] / "scripts" / "merchant" / "curl" / "pay.sh"
 MERCHANT = {
     "title": "Gold",
     "support": "help@gold.example",
@@ -165,6 +169,37 @@ async def test_what_merchants_are_told_of_test_numbers_comes_true(tmp_path: Path
             row = await one.payments.get(asked[trial.digits])
             assert row is not None
             assert (told, row.reason or "") == ([f"payment.{one}" for one in expected], trial.reason), trial
+
+
+async def test_the_walk_through_for_merchants_pays_and_gives_back(tmp_path: Path) -> None:
+    async with house(write(tmp_path, main=SANDBOX, allowed_ips=["127.0.0.1"])) as one:
+        key = await apikeys.create(
+            one.payments._ports,
+            ["gold"],
+            ["payments:read", "payments:write", "payments:refund"],
+            test=True,
+            actor="me",
+        )
+        await asyncio.sleep(2.1)  # it works within two seconds
+        place = {"SMSGW_API": f"http://127.0.0.1:{one.app.verify_port}/v1", "SMSGW_API_KEY": key.token}
+        for number, status, last in (
+            ("359881239000", 0, "GET /payments/"),
+            ("359881239001", 1, "It was not paid."),
+            ("359881239102", 1, "Nobody knows yet whether it was paid"),
+        ):
+            done = await asyncio.create_subprocess_exec(
+                *(str(WALK), "gold", number), env=os.environ | place | {"SMSGW_MERCHANT": "gold"}, stdout=PIPE
+            )
+            told = (await done.communicate())[0].decode()
+            assert done.returncode == status, told
+            assert last in told.splitlines()[-1 if status else -2], told
+            assert key.token not in told
+            ids = re.findall(r'"id":"(pay_[0-9a-z]+)"', told)
+            assert len(ids) >= 2, told
+            assert len(set(ids)) == 1, "asked twice, and made once"
+            row = await one.payments.get(ids[0])
+            assert row is not None
+            assert row.refunded_minor == (0 if status else 1)
 
 
 async def test_without_it_there_are_no_tests(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _FAILED = 70  # EX_SOFTWARE
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 # What a program reads is never cut; on a terminal wide rows become paragraphs (rows.py).
-screen = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
+screen = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 1_000)
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", envvar="SMSGW_CONFIG", metavar="FILE", help="The main settings file.")

@@ -1,17 +1,20 @@
-"""smsgw numbers: whose phone a number is, and who has moved to another operator."""
+"""smsgw numbers: whose phone a number is, who may not ask it for payments, and who has moved to another operator."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, tell
 from smsgw.commands.visits import Visit, visit
+from smsgw.domain import sandbox
 from smsgw.domain.numbers import e164
 from smsgw.domain.operators import Operators, carrier_of
 from smsgw.errors import SmsgwError
 from smsgw.flows import porting
-from smsgw.store import ported
+from smsgw.kit.clock import rfc3339
+from smsgw.store import phones, ported
+from smsgw.store.phones import BlockRow
 from smsgw.store.sheet import Sheet
 
 commands = typer.Typer(
@@ -75,7 +78,7 @@ def show(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="With its country's code, or as in the country.")],
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
-    """Show whose phone a number is, and why: it has moved there, by its prefix, or by the numbering plan."""
+    """Show whose phone a number is and why (moved there, its prefix, the numbering plan), and who may not ask it."""
 
     async def work(one: Visit) -> None:
         links = one.configuration.links
@@ -86,11 +89,24 @@ def show(
             raise SmsgwError(f"{number} is no phone's number; allowed are such as +359888123456")
         async with one.ports.database.read() as reader:
             moved = (await ported.lookup(reader, [msisdn])).get(msisdn)
+            blocks = await phones.blocks_of(reader, msisdn)
         say(f"{msisdn}: {_whose(msisdn, moved, Operators(links))}")
         if moved is not None and moved not in links:
             tell(f"warning: it is told to have moved to {moved}, and there is no such link", style="yellow")
+        if any(msisdn.startswith(begin.lstrip("+")) for begin in one.configuration.main.payments.blocked):
+            say("is asked for no payments: [payments] blocked, in the settings")
+        for block in blocks:
+            say(f"is asked for no payments {_by_whom(block)}, since {rfc3339(block.since_ms)}: {block.actor}")
 
     visit(config, work)
+
+
+_TESTS: Final = sandbox.apart("", test=True)
+
+
+def _by_whom(block: BlockRow) -> str:
+    merchant = block.merchant.removeprefix(_TESTS)
+    return f"by {merchant or 'anybody'}{' in tests' if block.merchant.startswith(_TESTS) else ''}"
 
 
 def _whose(msisdn: str, moved: str | None, operators: Operators) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from smsgw.commands.ground import say, screen, table
 from smsgw.domain import money
+from smsgw.domain.payments import Status
 from smsgw.flows.payments.desk import Story
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.masking import mask_number
@@ -37,6 +38,10 @@ def tell_story(story: Story, *, numbers: bool) -> None:
         say(f"{money.plain(row.refunded_minor, row.currency)} given back")
     if row.discrepancy:
         say(f"odd: the operator took money that this does not show; policy: {row.discrepancy}")
+        say(f"once that is done: smsgw payments resolve {row.id} settled --note …")
+    if row.status == Status.UNKNOWN:
+        say("nobody knows whether it was charged; it is never sent again")
+        say(f"once you have found out: smsgw payments resolve {row.id} charged (or: failed) --note …")
     timeline = table("time", "after", "what", "details")
     for fact in story.facts:
         after_s = (fact.at_ms - row.created_ms) / 1000

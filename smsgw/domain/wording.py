@@ -20,6 +20,7 @@ class Say(StrEnum):
     TOO_LATE = "too_late"  # {product} {merchant}: nothing was charged
     WHICH = "which"  # {yes}: several questions are open; answer with the reference ({yes} has an example)
     PLAINLY = "plainly"  # {yes} {no}: the answer was not plain
+    PLAINLY_BILLED = "plainly_billed"  # {yes} {support}: the same, where any answer costs money, also one that declines
     AGAIN = "again"  # {yes}: two questions crossed; answer once more
     NOTHING = "nothing"  # nothing waits for an answer
     REFUSED = "refused"  # {product} {merchant} {support}: confirmed, but not charged
@@ -41,6 +42,7 @@ PLACEHOLDERS: Final[Mapping[Say, tuple[str, ...]]] = {
     Say.TOO_LATE: ("product", "merchant"),
     Say.WHICH: ("yes",),
     Say.PLAINLY: ("yes", "no"),
+    Say.PLAINLY_BILLED: ("yes", "support"),
     Say.AGAIN: ("yes",),
     Say.NOTHING: (),
     Say.REFUSED: ("product", "merchant", "support"),
@@ -63,6 +65,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.TOO_LATE: "{merchant}: your answer came too late: {product}. Nothing was charged. Please order again.",
         Say.WHICH: "Several payments wait for your answer. Please reply with the number of one of them, such as {yes}",
         Say.PLAINLY: "Please reply with {yes} to pay, or {no} to decline, and nothing else.",
+        Say.PLAINLY_BILLED: "To pay, reply {yes} and nothing else: each SMS to here costs money. Help: {support}",
         Say.AGAIN: "Your answer crossed a newer question. If you agree to the newer one, please reply {yes} once more.",
         Say.NOTHING: "No payment is waiting for your answer.",
         Say.REFUSED: "{merchant}: {product}: the payment did not go through. Nothing was charged. Help: {support}",
@@ -84,6 +87,8 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         "Моля, поръчайте отново.",
         Say.WHICH: "Няколко плащания чакат Вашия отговор. Моля, отговорете с номера на едно от тях, например {yes}",
         Say.PLAINLY: "Моля, отговорете само с {yes}, за да платите, или с {no}, за да откажете.",
+        Say.PLAINLY_BILLED: "За да платите, отговорете само с {yes}: всеки SMS до този номер се таксува. "
+        "Помощ: {support}",
         Say.AGAIN: "Отговорът Ви се размина с нов въпрос. Ако сте съгласни с новия, моля, отговорете още веднъж с "
         "{yes}.",
         Say.NOTHING: "Няма плащане, което да чака Вашия отговор.",
@@ -108,6 +113,7 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         Say.WHICH: "Кілька платежів чекають на вашу відповідь. Надішліть, будь ласка, номер одного з них, "
         "наприклад {yes}",
         Say.PLAINLY: "Будь ласка, надішліть лише {yes}, щоб сплатити, або {no}, щоб відмовитися.",
+        Say.PLAINLY_BILLED: "Щоб сплатити, надішліть лише {yes}: кожне SMS на цей номер платне. Довідка: {support}",
         Say.AGAIN: "Ваша відповідь розминулася з новим запитом. Якщо ви погоджуєтеся на новий, надішліть, будь ласка, "
         "{yes} ще раз.",
         Say.NOTHING: "Жоден платіж не чекає на вашу відповідь.",
@@ -130,6 +136,8 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
         "Пожалуйста, закажите ещё раз.",
         Say.WHICH: "Несколько платежей ждут вашего ответа. Пожалуйста, отправьте номер одного из них, например {yes}",
         Say.PLAINLY: "Пожалуйста, отправьте только {yes}, чтобы оплатить, или {no}, чтобы отказаться.",
+        Say.PLAINLY_BILLED: "Чтобы оплатить, отправьте только {yes}: каждое SMS на этот номер платное. "
+        "Помощь: {support}",
         Say.AGAIN: "Ваш ответ разминулся с новым запросом. Если вы согласны с новым, пожалуйста, отправьте {yes} ещё "
         "раз.",
         Say.NOTHING: "Ни один платёж не ждёт вашего ответа.",

@@ -231,12 +231,6 @@ async def count_odd(reader: Reader) -> int:
     return int(row[0]) if row else 0
 
 
-async def refunds_pending(reader: Reader) -> tuple[int, int | None]:
-    """Return how many refunds the operator has not answered for, and when the oldest was asked for."""
-    row = await reader.fetch_one("refunds.waiting")
-    return (0, None) if row is None else (int(row[0]), row[1])
-
-
 async def odd(reader: Reader, count: int) -> list[PaymentRow]:
     """Return the payments with a discrepancy that nobody has resolved, the oldest first."""
     return made(PaymentRow, await reader.fetch("payments.odd", count=count))

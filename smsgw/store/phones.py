@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from smsgw.store.database import Reader, Transaction
+from smsgw.store.rows import made
 
 
 class BlockRow(Struct, frozen=True, kw_only=True):
@@ -41,6 +42,11 @@ async def unblock(transaction: Transaction, phones: Collection[tuple[str, str]])
     if phones:
         rows = [_Phone(msisdn=msisdn, merchant=merchant) for msisdn, merchant in sorted(phones)]
         await transaction.executemany("phones.unblock", rows)
+
+
+async def blocks_of(reader: Reader, msisdn: str) -> list[BlockRow]:
+    """Return whose questions a phone does not want."""
+    return made(BlockRow, await reader.fetch("phones.blocks", msisdn=msisdn))
 
 
 async def blocked(reader: Reader, msisdns: Collection[str]) -> set[tuple[str, str]]:

@@ -41,3 +41,9 @@ async def of_payment(reader: Reader, payment: str) -> list[RefundRow]:
 async def pending(reader: Reader, after: str, count: int) -> list[RefundRow]:
     """Return refunds with ids above one that the operator is to be told of, the oldest first."""
     return made(RefundRow, await reader.fetch("refunds.pending", after=after, count=count))
+
+
+async def waiting(reader: Reader) -> tuple[int, int | None]:
+    """Return how many refunds the operator has not answered for, and when the oldest was asked for; not of tests."""
+    row = await reader.fetch_one("refunds.waiting")
+    return (0, None) if row is None else (int(row[0]), row[1])

@@ -13,7 +13,7 @@ from smsgw.domain.addresses import is_within, networks
 from smsgw.flows.payments.counts import Counts
 from smsgw.flows.ports import Ports
 from smsgw.settings import Web
-from smsgw.store import payments
+from smsgw.store import payments, refunds
 from smsgw.web.verify import visitor_of
 
 _HOUR_MS: Final = 3_600_000
@@ -103,7 +103,7 @@ async def _payments(registry: CollectorRegistry, ports: Ports, links: Iterable[s
 
 async def _refunds(registry: CollectorRegistry, ports: Ports) -> None:
     async with ports.database.read() as reader:
-        count, oldest_ms = await payments.refunds_pending(reader)
+        count, oldest_ms = await refunds.waiting(reader)
     about = "Refunds of which the operator has not said yet that the money went back."
     Gauge("smsgw_refunds_pending", about, registry=registry).set(count)
     waited_s = 0.0 if oldest_ms is None else max(0, ports.clock.now_ms() - oldest_ms) / 1000

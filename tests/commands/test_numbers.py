@@ -116,3 +116,17 @@ def test_show_knows_when_a_number_is_at_a_link_that_is_gone(folder: Path) -> Non
 def test_show_says_what_is_no_number(folder: Path) -> None:
     done = smsgw(folder, "numbers", "show", "1234")
     assert complaint(done, 1) == "1234 is no phone's number; allowed are such as +359888123456"
+
+
+def test_who_may_not_ask_a_phone_for_payments_is_told_with_its_reason(folder: Path) -> None:
+    put(folder, "smsgw.toml", '[payments]\nblocked = ["+35988"]\n')
+    with closing(sqlite3.connect(folder / "smsgw.db")) as raw, raw:
+        rows = [("gold", "mo_1"), ("", "cli:root"), ("test/gold", "mo_2")]
+        raw.executemany("insert into blocks values ('359887000001', ?, 0, ?)", rows)
+    assert smsgw(folder, "numbers", "show", "0887000001").stdout.splitlines() == [
+        "359887000001: north (prefix 359887)",
+        "is asked for no payments: [payments] blocked, in the settings",
+        "is asked for no payments by anybody, since 1970-01-01T00:00:00.000Z: cli:root",
+        "is asked for no payments by gold, since 1970-01-01T00:00:00.000Z: mo_1",
+        "is asked for no payments by gold in tests, since 1970-01-01T00:00:00.000Z: mo_2",
+    ]

@@ -147,6 +147,7 @@ def test_the_story(case: Case) -> None:
     assert case.rows("select action, subject from audit") == [("payment.number_shown", case.paid)]
     assert "payment.number_shown" in case.fine("show", case.paid)
     assert "there is no payment pay_x" in case.refused("show", "pay_x")
+    assert f"smsgw payments resolve {case.unknown} charged (or: failed) --note" in case.fine("show", case.unknown)
 
 
 def test_an_open_one_is_canceled(case: Case) -> None:

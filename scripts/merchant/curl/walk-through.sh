@@ -7,25 +7,10 @@ set -euo pipefail
 : "${SMSGW_API:?where the API is, e.g. http://127.0.0.1:8081/v1}" "${SMSGW_API_KEY:?an API key}" "${SMSGW_SERVICE:?the service}"
 code=${1:?usage: walk-through.sh CODE}
 
-call() { # call METHOD PATH [BODY] [HEADER]: prints what was asked and answered; the answer is in $answer
-    local method=$1 path=$2 body=${3:-} header=${4:-}
-    local options=(--silent --show-error --max-time 10 --request "$method" --write-out '\n%{http_code}')
-    [ -n "$body" ] && options+=(--header 'Content-Type: application/json' --data-binary "$body")
-    [ -n "$header" ] && options+=(--header "$header")
-    # the key goes through a file descriptor: what stands in arguments, every process can read
-    answer=$(curl "${options[@]}" --config <(printf 'header = "Authorization: Bearer %s"\n' "$SMSGW_API_KEY") "$SMSGW_API$path")
-    printf '%s %s\n  %s\n' "$method" "$path" "${answer//$'\n'/  → }"
-}
-field() { # field NAME: a string member of the answer
-    printf '%s' "$answer" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1
-}
-json() { # json TEXT: the text as a JSON string
-    local text=${1//\\/\\\\}
-    printf '"%s"' "${text//\"/\\\"}"
-}
+. "$(dirname "$0")/calls.sh"
 
 what="{\"service\":$(json "$SMSGW_SERVICE"),\"code\":$(json "$code")}"
-key="walk-through-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')"
+key=$(fresh walk-through)
 
 echo "1. Look: uses up nothing."
 call POST /codes/verify "$what"

@@ -158,7 +158,7 @@ class Ear:
             book.move(row.id, Fact.DECLINED, evidence)
             return Say.DECLINED_BILLED if one.billed else Say.DECLINED
         book.note(row.id, Fact.ANSWERED, evidence)
-        return _SAY.get(deed)
+        return Say.PLAINLY_BILLED if one.billed and deed is Deed.PLAINLY else _SAY.get(deed)
 
     def _askers(self, to: Answerable) -> set[str]:
         """Return who asks from an address, and "" for a block of all: a START may come long after the last question."""

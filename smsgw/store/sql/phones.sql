@@ -7,6 +7,10 @@ on conflict (msisdn, merchant) do nothing;
 -- A phone may be asked again.
 delete from blocks where msisdn = :msisdn and merchant = :merchant;
 
+-- name: blocks
+-- Whose questions a phone does not want, since when, and who said so.
+select msisdn, merchant, since_ms, actor from blocks where msisdn = :msisdn order by merchant;
+
 -- name: count*!
 -- Questions and answers of an hour.
 insert into tallies (name, hour, asked, answered) values (:name, :hour, :asked, :answered)

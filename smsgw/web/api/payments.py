@@ -262,7 +262,7 @@ def number(typed: str) -> str:
     """
     msisdn = e164(typed)
     if msisdn is None:
-        raise Fault("number_invalid", "send it in E.164, such as +359888123456")
+        raise Fault("number_invalid", "no phone can have this number; send it in E.164, such as +359888123456")
     return msisdn
 
 

@@ -59,6 +59,7 @@ _FIELDS: Final[Mapping[str, Field]] = {
     "confirmation_open": "number",
 }
 _STATUS: Final[Mapping[str, int]] = {"slow_down": 429, "busy": 503, "form_expired": 403}
+_OVER: Final = frozenset({"order_paid"})  # there is nothing to fill in any more
 _OTHERS: Final[Mapping[str, str]] = {"service_gone": "product_unknown"}
 
 
@@ -237,6 +238,7 @@ class Form:
             "known": known and numbers.masked(known.msisdn),
             "example": example,
             "field": field,
+            "over": reason in _OVER,
             "complaint": _sentence(words, reason, example=example, address=merchant.settings.reply_addresses[0]),
             "forgotten": forgotten,
             "token": visit.cookies.form_token(merchant.name),
@@ -245,7 +247,7 @@ class Form:
             "here": f"/pay/{merchant.name}",
             "back": f"/pay/{merchant.name}?{urlencode(filled.carried)}",
             "leave": merchant.settings.return_url,
-            "form": "" if step == "goods" else "pay",  # in which the switch between languages stands
+            "form": "" if step == "goods" or reason in _OVER else "pay",  # in which the switch between languages stands
         }
         chosen = merchant.goods.get(filled.product)
         context["title"] = chosen.title_in(visit.language, merchant.settings.language) if chosen else ""

@@ -124,11 +124,16 @@ def _lines(status: Status, row: PaymentRow, merchant: Merchant, words: Words, la
     lines = [said[status]]
     if row.discrepancy is not None:
         lines.append(words.taken_after_all.format(merchant=name))
-    elif status not in OPEN and status not in PAYING:
+    elif status not in OPEN and status not in PAYING and not _has_cost(row, status):
         lines.append(words.nothing_charged)
     if row.refunded_minor:
         lines.append(words.refunded.format(amount=money.shown(row.refunded_minor, row.currency, language)))
     return lines
+
+
+def _has_cost(row: PaymentRow, status: Status) -> bool:
+    """Whether an answer has cost money that its payment does not show, also when that has been settled since."""
+    return row.way == "mo" and (status is Status.DECLINED or row.confirmed_ms is not None)
 
 
 def _ask(row: PaymentRow, words: Words, language: Language, now_ms: int) -> Ask:

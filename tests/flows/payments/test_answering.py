@@ -311,6 +311,14 @@ async def test_a_billed_no_is_not_told_that_nothing_was_charged(engine: Engine) 
         assert one.last_text().startswith("Gold: 250 gold was not bought. For what your SMS cost, contact")
 
 
+async def test_who_is_not_plain_where_answers_cost_money_is_not_asked_for_a_no(engine: Engine) -> None:
+    async with market(engine) as one:
+        await one.ask(msisdn=MO_PHONE)
+        await one.accept("south")
+        await one.say("maybe", MO_PHONE, "7025", "south")
+        assert one.last_text().startswith("To pay, reply YES and nothing else: each SMS to here costs money.")
+
+
 async def test_a_second_billed_yes_is_a_discrepancy(engine: Engine) -> None:
     async with market(engine) as one:
         payment = await one.ask(msisdn=MO_PHONE)

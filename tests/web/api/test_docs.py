@@ -2,11 +2,17 @@
 
 import html
 import re
+import time
+from base64 import b64encode
 from types import SimpleNamespace
 from typing import Any
 
+from msgspec import structs
+
 from smsgw.flows.payments.events import ABOUT
 from smsgw.flows.payments.returning import KIND, claims
+from smsgw.flows.ports import Letter
+from smsgw.hooks.signature import headers
 from smsgw.simulator.subscribers import MAGIC
 from smsgw.store.payments import PaymentRow
 from smsgw.web.api.problem import PROBLEMS
@@ -59,6 +65,25 @@ def test_numbers_for_tests_are_told_apart_by_the_simulated_operator() -> None:
     assert {one.digits for one in TRIALS} <= MAGIC.keys()
     assert {f"payment.{event}" for one in TRIALS for event in one.events} <= ABOUT.keys()
     assert {one.reason for one in TRIALS if "failed" not in one.events} == {""}
+
+
+async def test_the_lines_that_check_a_signature_do(sqlite: Engine) -> None:
+    async with merchant(sqlite) as here:
+        text = html.unescape((await here.here.ask("GET", "/docs")).text)
+    told = text.partition('id="signature"')[2].partition("<code>import ")[2].partition("</code>")[0]
+    lines: dict[str, Any] = {}
+    exec(f"import {told}", lines)  # what merchants are told to run
+    is_ours, body, old, new = lines["is_ours"], b'{"a":1}', b"\x01" * 24, b"\x02" * 24
+    letter = Letter(url="", id="evt_1", timestamp_s=int(time.time()), body=body, secrets=[old, new])
+    signed = headers(letter)
+    for secret in (old, new):
+        assert is_ours(signed, body, [f"whsec_{b64encode(secret).decode()}"])
+    known = [f"whsec_{b64encode(old).decode()}"]
+    assert not is_ours(signed, body + b" ", known)
+    assert not is_ours(signed | {"webhook-id": "evt_2"}, body, known)
+    assert not is_ours(signed | {"webhook-signature": "v1,ä"}, body, known)
+    assert not is_ours(signed, body, ["whsec_" + b64encode(b"\x03" * 24).decode()])
+    assert not is_ours(headers(structs.replace(letter, timestamp_s=letter.timestamp_s - 301)), body, known), "too old"
 
 
 async def test_it_needs_nothing_from_elsewhere(sqlite: Engine) -> None:

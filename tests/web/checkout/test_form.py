@@ -128,6 +128,8 @@ async def test_an_order_may_be_tried_again_once_its_tries_have_ended_and_took_no
         assert [row[0] for row in await one.payments()] == ["order-1", "order-1~2"]
         paid = await one.send(reference="order-1")
         assert complaint(paid.text).startswith("This order is already paid, or its payment is being processed.")
+        assert "<form" not in paid.text, "nothing invites to pay again"
+        assert 'class="button" href="https://gold.example/back"' in paid.text
 
 
 async def test_a_number_is_remembered_when_its_phone_has_said_yes(sqlite: Engine) -> None:

@@ -132,6 +132,21 @@ async def test_where_the_answer_costs_money_the_page_says_so(sqlite: Engine) -> 
         assert "sms:7025?body=YES" in page
 
 
+async def test_what_an_answer_has_cost_is_not_denied_when_it_has_been_settled(sqlite: Engine) -> None:
+    async with counter(sqlite) as one:
+        place = await one.page(number=f"+{MO_PHONE}")
+        await one.one.accept("south")
+        await one.one.say("NO", MO_PHONE, "7025", "south")
+        page = (await one.get(place)).text
+        assert "Your operator has taken money all the same. Gold will settle it." in page
+        assert "Nothing was charged" not in page
+        payment = f"pay_{place.removeprefix('/pay/p/').partition('-')[0]}"
+        await one.one.resolver.resolve(payment, "settled", actor="me", note="by bank")
+        page = (await one.get(place)).text
+        assert "has taken money" not in page
+        assert "Nothing was charged" not in page
+
+
 async def test_the_language_of_the_answer_is_the_question_s(sqlite: Engine) -> None:
     async with counter(sqlite) as one:
         fields = await one.fields("/pay/gold?product=gold-250&lang=bg")

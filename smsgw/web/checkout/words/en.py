@@ -74,7 +74,7 @@ WORDS: Final = Words(
     canceled="This payment was canceled.",
     failed_title="The payment didn’t go through",
     nothing_charged="Nothing was charged.",
-    taken_after_all="Your operator later reported that money was taken. {merchant} will settle it.",
+    taken_after_all="Your operator has taken money all the same. {merchant} will settle it.",
     refunded="{amount} was refunded.",
     failed={
         "": "Your operator refused the payment.",

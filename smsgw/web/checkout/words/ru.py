@@ -75,7 +75,7 @@ WORDS: Final = Words(
     canceled="Этот платёж отменён.",
     failed_title="Оплата не прошла",
     nothing_charged="Деньги не списаны.",
-    taken_after_all="Позже ваш оператор сообщил, что деньги списаны. {merchant} всё уладит.",
+    taken_after_all="Ваш оператор всё же списал деньги. {merchant} всё уладит.",
     refunded="Возвращено: {amount}.",
     failed={
         "": "Ваш оператор отклонил оплату.",

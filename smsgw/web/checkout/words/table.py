@@ -79,7 +79,7 @@ class Words(Struct, frozen=True, kw_only=True):
     canceled: str
     failed_title: str
     nothing_charged: str
-    taken_after_all: str  # {merchant}: a charge was proven after the payment's end
+    taken_after_all: str  # {merchant}: money was taken, at once or later, for what has ended without it
     refunded: str  # {amount}
     failed: dict[str, str]  # by reason; "" for all others
 

@@ -75,7 +75,7 @@ WORDS: Final = Words(
     canceled="Цей платіж скасовано.",
     failed_title="Оплата не пройшла",
     nothing_charged="Кошти не списано.",
-    taken_after_all="Згодом ваш оператор повідомив, що кошти списано. {merchant} усе владнає.",
+    taken_after_all="Ваш оператор таки списав кошти. {merchant} усе владнає.",
     refunded="Повернено: {amount}.",
     failed={
         "": "Ваш оператор відхилив оплату.",
