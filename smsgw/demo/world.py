@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +54,13 @@ async def open_demo(places: Places, stack: AsyncExitStack) -> tuple[App, str]:
     Raises:
         SmsgwError: a port is taken, or the folder cannot be used.
     """
-    page = _free_port(places.host, places.port, "page", "--port")
-    verify = _free_port(places.host, places.verify_port, "verify address", "--verify-port")
+    with ExitStack() as kept:
+        page = _keep_port(places.host, places.port, "page", "--port", kept)
+        verify = _keep_port(places.host, places.verify_port, "verify address", "--verify-port", kept)
+        return await _open(places, page, verify, stack)
+
+
+async def _open(places: Places, page: int, verify: int, stack: AsyncExitStack) -> tuple[App, str]:
     if page == verify:
         raise StartError(f"demo: the page and the verify address cannot both have port {page}", _PORT_TAKEN)
     password = secrets.token_urlsafe(6)
@@ -123,18 +128,22 @@ async def _configuration(
     return configuration
 
 
-def _free_port(host: str, port: int, what: str, option: str) -> int:
-    """Return the port, or a free one for 0: both sites must know each other's address before they start.
+def _keep_port(host: str, port: int, what: str, option: str, stack: ExitStack) -> int:
+    """Return the port, or a free one for 0, kept from others until the stack closes; one may listen on it.
+
+    Both sites must know each other's address before they start.
 
     Raises:
         StartError: it is taken, or not for everybody.
     """
+    kept = stack.enter_context(socket.socket())
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        with socket.create_server((host, port)) as probe:
-            free: int = probe.getsockname()[1]
+        kept.bind((host, port))
     except OSError as error:
         raise _no_port(host, port, what, option, error) from None
-    return free
+    chosen: int = kept.getsockname()[1]
+    return chosen
 
 
 def _no_port(host: str, port: int, what: str, option: str, error: OSError) -> StartError:

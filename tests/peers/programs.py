@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -36,8 +37,16 @@ def node_modules(folder: Path) -> None:
 
 
 def free_port() -> int:
-    """Return a port that was free just now, for a program that cannot choose one by itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a free port, for a program that cannot choose one by itself.
+
+    It is kept from whoever asks for any port, for as long as the tests run; a program that means it may listen on it.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    _kept.append(kept)
+    port: int = kept.getsockname()[1]
+    return port
+
+
+_kept: Final[list[socket.socket]] = []
