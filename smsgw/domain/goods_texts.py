@@ -66,7 +66,8 @@ def text(kind: Say, merchant: MerchantSettings, offer: Offer, language: Language
         "yes": wording.yes_word(language) + (_SAMPLE_ANSWER if merchant.references else ""),
         "reference": _SAMPLE_REFERENCE,
     }
-    return wording.say(kind, language, values, own_words(kind, merchant).get(language))
+    said = wording.prompt_of(offer.profile.way) if kind is Say.PROMPT else kind
+    return wording.say(said, language, values, own_words(kind, merchant).get(language))
 
 
 def own_words(kind: Say, merchant: MerchantSettings) -> Mapping[Language, str]:

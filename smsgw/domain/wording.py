@@ -13,6 +13,7 @@ class Say(StrEnum):
     """One kind of message."""
 
     PROMPT = "prompt"  # {product} {price} {merchant} {support} {yes}: the question
+    PROMPT_BILLED = "prompt_billed"  # the same, where any answer costs the price
     CHARGE = "charge"  # {product} {price} {merchant} {support} {reference}: text of the billed message, one SMS
     RECEIPT = "receipt"  # the same, free, after a success
     DECLINED = "declined"  # {product} {merchant}: NO was taken
@@ -35,6 +36,7 @@ class Say(StrEnum):
 
 PLACEHOLDERS: Final[Mapping[Say, tuple[str, ...]]] = {
     Say.PROMPT: ("product", "price", "merchant", "support", "yes"),
+    Say.PROMPT_BILLED: ("product", "price", "merchant", "support", "yes"),
     Say.CHARGE: ("product", "price", "merchant", "support", "reference"),
     Say.RECEIPT: ("product", "price", "merchant", "support", "reference"),
     Say.DECLINED: ("product", "merchant"),
@@ -58,6 +60,8 @@ PLACEHOLDERS: Final[Mapping[Say, tuple[str, ...]]] = {
 TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
     "en": {
         Say.PROMPT: "{merchant}: {product}, {price}. To pay with your phone account, reply {yes}. Help: {support}",
+        Say.PROMPT_BILLED: "{merchant}: {product}. Any reply to this number costs {price}. To pay, reply {yes}. "
+        "Help: {support}",
         Say.CHARGE: "{merchant}: {product}, {price}. Thank you!",
         Say.RECEIPT: "{merchant}: {product}, {price}, paid. Thank you! Reference: {reference}. Help: {support}",
         Say.DECLINED: "{merchant}: {product} was not bought. Nothing was charged.",
@@ -79,6 +83,8 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
     "bg": {
         Say.PROMPT: "{merchant}: {product}, {price}. За да платите със сметката на телефона си, отговорете с {yes}. "
         "Помощ: {support}",
+        Say.PROMPT_BILLED: "{merchant}: {product}. Всеки отговор на този номер струва {price}. За да платите, "
+        "отговорете с {yes}. Помощ: {support}",
         Say.CHARGE: "{merchant}: {product}, {price}. Благодарим!",
         Say.RECEIPT: "{merchant}: {product}, {price} - платено. Благодарим! Номер: {reference}. Помощ: {support}",
         Say.DECLINED: "{merchant}: {product} - покупката е отказана. Нищо не е таксувано.",
@@ -104,6 +110,8 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
     "uk": {
         Say.PROMPT: "{merchant}: {product}, {price}. Щоб сплатити з рахунку телефону, надішліть у відповідь {yes}. "
         "Довідка: {support}",
+        Say.PROMPT_BILLED: "{merchant}: {product}. Будь-яка відповідь на цей номер коштує {price}. Щоб сплатити, "
+        "надішліть {yes}. Довідка: {support}",
         Say.CHARGE: "{merchant}: {product}, {price}. Дякуємо!",
         Say.RECEIPT: "{merchant}: {product}, {price} - сплачено. Дякуємо! Номер: {reference}. Довідка: {support}",
         Say.DECLINED: "{merchant}: {product} - покупку скасовано. Кошти не списано.",
@@ -128,6 +136,8 @@ TEXTS: Final[Mapping[Language, Mapping[Say, str]]] = {
     "ru": {
         Say.PROMPT: "{merchant}: {product}, {price}. Чтобы оплатить со счёта телефона, отправьте в ответ {yes}. "
         "Помощь: {support}",
+        Say.PROMPT_BILLED: "{merchant}: {product}. Любой ответ на этот номер стоит {price}. Чтобы оплатить, "
+        "отправьте {yes}. Помощь: {support}",
         Say.CHARGE: "{merchant}: {product}, {price}. Спасибо!",
         Say.RECEIPT: "{merchant}: {product}, {price} - оплачено. Спасибо! Номер: {reference}. Помощь: {support}",
         Say.DECLINED: "{merchant}: {product} - покупка отменена. Деньги не списаны.",
@@ -162,6 +172,11 @@ def say(kind: Say, language: Language, values: Mapping[str, str], own: str | Non
         own: the merchant's words for it, instead of ours.
     """
     return replies.render(own or TEXTS[language][kind], values)
+
+
+def prompt_of(way: str) -> Say:
+    """Return which question is asked, by the way in which the payment is charged."""
+    return Say.PROMPT_BILLED if way == "mo" else Say.PROMPT
 
 
 def yes_word(language: Language) -> str:

@@ -13,7 +13,6 @@ from msgspec import Struct, structs
 from smsgw.domain import sandbox
 from smsgw.domain.goods import Goods, Merchant, Price, Terms, language_for
 from smsgw.domain.payments import OPEN, Status
-from smsgw.domain.wording import Say
 from smsgw.errors import IdempotencyMismatch, SmsgwError, TextError
 from smsgw.flows import idempotency
 from smsgw.flows.amend import Refused
@@ -188,7 +187,7 @@ class Asker:
             question = words.question()
         except TextError as error:
             raise Refused("operator_not_supported", f"the question cannot be sent to this operator: {error}") from None
-        book.add(row, {**told, "prompt": words.of(Say.PROMPT)})
+        book.add(row, {**told, "prompt": words.prompt})
         book.send(question)
         for name in _tallies(one):
             book.count(name, asked=1)

@@ -55,7 +55,12 @@ class Words:
         """Return a text in the buyer's language, in the merchant's own words where there are such."""
         language: Language = self._row.language  # type: ignore[assignment]  # the column holds nothing else
         settings = self._merchant.settings
-        own = {Say.PROMPT: settings.prompt, Say.RECEIPT: settings.receipt_text, Say.CHARGE: settings.charge_text}
+        own = {
+            Say.PROMPT: settings.prompt,
+            Say.PROMPT_BILLED: settings.prompt,
+            Say.RECEIPT: settings.receipt_text,
+            Say.CHARGE: settings.charge_text,
+        }
         return wording.say(say, language, self._values(language), own=own.get(say, {}).get(language))
 
     def _values(self, language: Language) -> dict[str, str]:
@@ -80,9 +85,14 @@ class Words:
         free = [address for place in places if place in known and place not in billed for address in place[1:]]
         return self._row.reply_address if self._row.reply_address in free or not free else free[0]
 
+    @property
+    def prompt(self) -> str:
+        """The text of the question."""
+        return self.of(wording.prompt_of(self._row.way))
+
     def question(self) -> list[Outgoing]:
         """Return the question."""
-        return self._to_phone(self.of(Say.PROMPT), int(self._catalog.payments.prompt_s * 1000))
+        return self._to_phone(self.prompt, int(self._catalog.payments.prompt_s * 1000))
 
     def notice(self, say: Say) -> list[Outgoing]:
         """Return a free message that answers nothing, such as the receipt; none where the operator cannot carry it."""

@@ -280,3 +280,11 @@ async def test_the_merchants_own_words(sqlite: Engine) -> None:
     async with market(sqlite, merchants={"gold": own}) as one:
         await one.ask()
         assert one.answers()[-1] == "250 gold for 2.50 EUR? Say YES"
+
+
+async def test_where_answers_are_billed_the_question_says_that_any_of_them_costs(sqlite: Engine) -> None:
+    async with market(sqlite) as one:
+        await one.ask("gold-250", MO_PHONE)
+        assert "Any reply to this number costs" in one.last_text()
+        await one.ask("gold-250")
+        assert "Any reply" not in one.last_text()
