@@ -235,9 +235,10 @@ class Cashbox:
     def _put_off(self, book: Book, charge: ChargeRow, said: Told, told: Mapping[str, Any]) -> PaymentRow:
         payment, tries = charge.payment, charge.tries + (said.reason != UNSENT)
         terms = book.terms(book.row(payment))
-        if tries >= terms.max_tries:
-            return self._refused(book, structs.replace(charge, tries=tries), said.reason or "operator_busy", told)
         pause_ms = _PUT_OFF_MS << min(tries - 1, 6) if said.after_ms is None else said.after_ms
+        # Nobody who has said YES expects to be charged tomorrow, though the operator may ask for such a pause.
+        if tries >= terms.max_tries or pause_ms > int(self._catalog.payments.charge_start_s * 1000):
+            return self._refused(book, structs.replace(charge, tries=tries), said.reason or "operator_busy", told)
         book.change_charge(charge, status=Stand.QUEUED.value, tries=tries)
         book.note(payment, Fact.PUT_OFF, {**told, "tries": tries})
         book.effects.again.append((charge.link, charge.id, book.now_ms + pause_ms))

@@ -170,6 +170,16 @@ async def test_a_yes_that_nobody_knows_to_be_committed_is_charged_all_the_same(s
         assert await one.status(payment.id) == "succeeded"
 
 
+async def test_nobody_is_charged_a_day_after_the_yes(sqlite: Engine) -> None:
+    async with bank(sqlite) as one:
+        one.api.on_charge = [Charged(told=Told(Said.PUT_OFF, "operator_busy", 86_400_000), http_status=429), TAKEN]
+        payment = await one.confirmed()
+        await one.work()
+        assert (await one.status(payment), (await one.row(payment)).reason) == ("failed", "operator_busy")
+        await one.wait(2 * 86_400)
+        assert one.api.count("charge") == 1
+
+
 async def test_what_was_answered_is_kept_until_it_can_be_written(sqlite: Engine) -> None:
     async with bank(sqlite) as one:
         payment = await one.confirmed()
