@@ -399,6 +399,9 @@ class Cashbox:
     def _due_charge(self, book: Book, payment: str) -> PaymentRow:
         charge = book.charge(payment)
         if charge is None:
+            late_ms = book.now_ms - (book.row(payment).due_ms or book.now_ms)
+            if late_ms > int(self._catalog.payments.charge_start_s * 1000):  # nobody was there: the YES is too old
+                return self.end_unsent(book, payment, "operator_unavailable")
             return self.authorized(book, payment, answer=None)
         if charge.status == Stand.QUEUED:
             return self.end_unsent(book, payment, "operator_unavailable")
