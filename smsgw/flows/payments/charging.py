@@ -153,12 +153,9 @@ class Cashbox:
     # What the operator says
 
     def is_stale(self, book: Book, charge: ChargeRow) -> bool:
-        """End a queued attempt that waited for too long while nobody was there to say so; False: it may be sent."""
+        """Whether a queued attempt has waited for too long, while nobody was there to say so; the clock ends it."""
         due_ms = book.row(charge.payment).due_ms
-        stale = due_ms is not None and due_ms <= book.now_ms
-        if stale:
-            self.end_unsent(book, charge.payment, "operator_unavailable")
-        return stale
+        return due_ms is not None and due_ms <= book.now_ms
 
     def intend(self, book: Book, charge: ChargeRow, wait_ms: int) -> ChargeRow:
         """Write down that an attempt is about to be sent.

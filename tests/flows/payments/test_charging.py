@@ -70,6 +70,7 @@ async def test_a_yes_of_hours_ago_is_not_charged_by_the_next_life(engine: Engine
     async with market(engine, seed=2, clock=clock) as one:
         await one.cashier.turn()
         assert [message for message in one.ready() if message.row.charge] == []
+        await one.later(0)
         assert (await one.status(payment.id), (await one.row(payment.id)).reason) == ("failed", "operator_unavailable")
         assert await one.rows("mts", "status") == [("accepted",), ("expired",), ("queued",)]
 

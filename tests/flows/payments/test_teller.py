@@ -178,6 +178,7 @@ async def test_a_yes_of_hours_ago_is_not_charged_by_the_next_life(sqlite: Engine
     clock.advance(2 * 3_600_000)
     async with bank(sqlite, api, seed=2, clock=clock) as one:
         await one.work()
+        await one.later(0)
         assert (await one.status(payment), api.calls) == ("failed", [])
 
 
