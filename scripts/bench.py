@@ -33,10 +33,10 @@ CASES = [(10, 0), (50, 0), (200, 0), (50, 1000)]
 
 def main() -> None:
     """Measure every case, both gateways in turn, as many rounds as asked."""
-    if sys.argv[1:] == ["payments"]:
+    options = _options()
+    if options.what == "payments":
         bench_payments.measure()
         return
-    options = _options()
     if options.links:
         bench_links.measure(options.links, options.binds)
         return
@@ -65,6 +65,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument(
+        "what", nargs="?", choices=["payments"], help="measure payments, from the request to the webhook"
+    )
     parser.add_argument("-n", dest="messages", type=int, default=20_000, help="messages of each run")
     parser.add_argument("-k", dest="rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--verify", action="store_true", help="measure the verify address, beside a bare handler")

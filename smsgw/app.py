@@ -22,9 +22,11 @@ from smsgw.flows.operations import Operations
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.authorizing import Authorizer
 from smsgw.flows.payments.cashier import Cashier
+from smsgw.flows.payments.counts import Counts
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.direct import Direct
 from smsgw.flows.payments.effects import Effects
+from smsgw.flows.payments.sweeping import Sweeper
 from smsgw.flows.payments.watch import Watch
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.receive import Receiver
@@ -41,6 +43,7 @@ from smsgw.kit.passwords import Passwords, read_credentials, read_passwords
 from smsgw.kit.randomness import RandomPool
 from smsgw.kit.systemd import Systemd
 from smsgw.kit.tasks import Incident, Supervisor
+from smsgw.kit.turns import every
 from smsgw.links.link import Link
 from smsgw.links.traces import Traces
 from smsgw.settings import Configuration
@@ -114,62 +117,27 @@ class App:
         passwords = read_passwords(self._configuration, self._systemd)
         contexts = tls.read_contexts(self._configuration)
         configuration = await self._with_sandbox(stack, passwords, contexts)
-        database = await open_database(configuration, on_broken=self._on_broken)
-        stack.push_async_callback(database.close)
-        await migrate.check(database, MIGRATIONS)
-        keep_name = await stack.enter_async_context(only_daemon(configuration))
-        ports = await self._ports(database)
-        sold = catalog.build(configuration)
+        database, keep_name = await self._open_store(stack)
+        ports, sold = await self._ports(database), catalog.build(configuration)
         supervisor = Supervisor("app", self._on_incident)
         webhooks, poster = await self._webhooks(ports, stack)
         self.payments = payments = Payments(ports, sold, self._send, webhooks.wake)
         stack.push_async_callback(payments.close)
         receiver = Receiver(ports, sold, self._send, webhooks.wake, payments)
         await receiver.recover()
-        await payments.recover()
+        sweeper = Sweeper(ports, sold, payments)
+        await sweeper.recover()
         stack.push_async_callback(receiver.close)
         for name, settings in configuration.links.items():
             link = Link(ports, name, settings, passwords[name], receiver, context=contexts[name], payments=payments)
             self.links[name] = link
-        cashier = Cashier(
-            ports,
-            sold,
-            payments.cashbox,
-            done=payments.done,
-            room=lambda name: self.links[name].room,
-            offer=self._send,
-        )
-        payments.follow(cashier.hear)
-        payments.follow(self._withdraw)
+        cashier = self._cashier(ports, sold, payments)
         stack.push_async_callback(self._close_outboxes)
         direct = self._direct(stack, ports, sold, payments)
         authorizer = Authorizer(ports, sold, payments, poster, webhooks.secrets_of)
         payments.follow(authorizer.hear)
         stack.push_async_callback(authorizer.close)
-        verifier = Verifier(ports, sold, configuration.main.guessing, webhooks.wake)
-        stack.push_async_callback(verifier.close)
-        main = configuration.main
-        upkeep = Upkeep(ports, sold, main.guessing, self._key_file, main.retention)
-        await upkeep.begin()
-        self._returns = upkeep.returns
-        watch = Watch()
-        payments.follow(watch.hear)
-        desks = Desks(
-            verifier=verifier,
-            returns=upkeep.returns,
-            ports=ports,
-            keys=upkeep.keys,
-            send=self._send,
-            payments=payments,
-            wake=webhooks.wake,
-            watch=watch,
-            links=lambda: self.links,
-        )
-        settings_of_web = configuration.main.web
-        server = Server(create(settings_of_web, desks, sold, self._healthy, self._look), settings_of_web)
-        stack.push_async_callback(server.stop)
-        await server.start()
-        self.verify_port = server.port
+        upkeep = await self._serve(stack, ports, sold, payments, webhooks)
         stack.push_async_callback(self._close_webhooks, webhooks)
         stack.push_async_callback(supervisor.stop, 2.0)
         stack.push_async_callback(self._stop_links)
@@ -180,7 +148,7 @@ class App:
             "sweep": lambda: self._sweep(receiver, Leftovers(ports, configuration.links), keep_name),
             "cashier": cashier.run,
             **direct.tasks,
-            "payments": lambda: self._keep_payments(payments, cashier, direct),
+            "payments": lambda: self._keep_payments(sweeper, cashier, direct),
             "upkeep": lambda: upkeep.run(self._look_again),
             "operations": Operations(ports, sold, self.links).run,
             "traces": Traces(configuration.state_dir, self.links, self._clock).run,
@@ -201,6 +169,26 @@ class App:
             passwords[sandbox.NAME] = Passwords(bind=operator.password)
             contexts[sandbox.NAME] = None
         return self._configuration
+
+    async def _open_store(self, stack: AsyncExitStack) -> tuple[seam.Database, Callable[[], Awaitable[None]]]:
+        """Open the database; return it, and what keeps this daemon's name in it."""
+        database = await open_database(self._configuration, on_broken=self._on_broken)
+        stack.push_async_callback(database.close)
+        await migrate.check(database, MIGRATIONS)
+        return database, await stack.enter_async_context(only_daemon(self._configuration))
+
+    def _cashier(self, ports: Ports, sold: Catalog, payments: Payments) -> Cashier:
+        cashier = Cashier(
+            ports,
+            sold,
+            payments.cashbox,
+            done=payments.done,
+            room=lambda name: self.links[name].room,
+            offer=self._send,
+        )
+        payments.follow(cashier.hear)
+        payments.follow(self._withdraw)
+        return cashier
 
     def _direct(self, stack: AsyncExitStack, ports: Ports, sold: Catalog, payments: Payments) -> Direct:
         credentials = read_credentials(self._configuration, self._systemd)
@@ -224,6 +212,38 @@ class App:
         webhooks = Webhooks(ports, settings, addresses, poster)
         await webhooks.begin()
         return webhooks, poster
+
+    async def _serve(
+        self, stack: AsyncExitStack, ports: Ports, sold: Catalog, payments: Payments, webhooks: Webhooks
+    ) -> Upkeep:
+        """Open the web; return who keeps the keys that it reads."""
+        main = self._configuration.main
+        verifier = Verifier(ports, sold, main.guessing, webhooks.wake)
+        stack.push_async_callback(verifier.close)
+        upkeep = Upkeep(ports, sold, main.guessing, self._key_file, main.retention)
+        await upkeep.begin()
+        self._returns = upkeep.returns
+        watch = Watch()
+        payments.follow(watch.hear)
+        counts = Counts()
+        payments.follow(counts.hear)
+        desks = Desks(
+            verifier=verifier,
+            returns=upkeep.returns,
+            ports=ports,
+            keys=upkeep.keys,
+            send=self._send,
+            payments=payments,
+            wake=webhooks.wake,
+            watch=watch,
+            links=lambda: self.links,
+            counts=counts,
+        )
+        server = Server(create(main.web, desks, sold, self._healthy, self._look), main.web)
+        stack.push_async_callback(server.stop)
+        await server.start()
+        self.verify_port = server.port
+        return upkeep
 
     async def _close_webhooks(self, webhooks: Webhooks) -> None:
         await webhooks.close(0.0 if self._broken else _POSTING_S)
@@ -272,33 +292,28 @@ class App:
                 self.links[row.link].outbox.withdraw(row.id)
 
     async def _sweep(self, receiver: Receiver, leftovers: Leftovers, keep_name: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                taken = await receiver.sweep(int(self._configuration.main.node_lease_s * 1000))
-                taken += await leftovers.sweep()
-                await receiver.give_up_parts()
-                if taken:
-                    self._look_again()
-                await keep_name()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("sweep.put_off", error=str(error))
-            await asyncio.sleep(self._configuration.main.node_lease_s / 3)
+        lease_s = self._configuration.main.node_lease_s
 
-    async def _keep_payments(self, payments: Payments, cashier: Cashier, direct: Direct) -> None:
+        async def sweep() -> None:
+            taken = await receiver.sweep(int(lease_s * 1000))
+            taken += await leftovers.sweep()
+            await receiver.give_up_parts()
+            if taken:
+                self._look_again()
+            await keep_name()
+
+        await every(lease_s / 3, sweep, put_off=lambda error: log.warning("sweep.put_off", error=str(error)))
+
+    async def _keep_payments(self, sweeper: Sweeper, cashier: Cashier, direct: Direct) -> None:
         """Do what payments must have done by themselves, every second; now and then look what other nodes have left."""
-        while True:
-            try:
-                await payments.sweep()
-                if await payments.inherit():
-                    cashier.look_again()
-                    direct.look_again()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("payments.put_off", error=str(error))
-            await asyncio.sleep(_PAYMENTS_S)
+
+        async def sweep() -> None:
+            await sweeper.sweep()
+            if await sweeper.inherit():
+                cashier.look_again()
+                direct.look_again()
+
+        await every(_PAYMENTS_S, sweep, put_off=lambda error: log.warning("payments.put_off", error=str(error)))
 
     def _look_again(self) -> None:
         for link in self.links.values():

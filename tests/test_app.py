@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -19,14 +20,18 @@ from smsgw.errors import SettingsError
 from smsgw.flows import secrets
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments.asking import NewPayment
-from smsgw.flows.payments.desk import STAFF, Payments
+from smsgw.flows.payments.whose import STAFF
 from smsgw.simulator.billing import Billing
 from smsgw.simulator.charging_api import ChargingApi, ChargingApiSettings
 from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.simulator.subscribers import Pace, Subscribers
 from smsgw.store.opening import bring_up_to_date
+from smsgw.web.api.trials import TRIALS
 from tests.hooks.server import server
 from tests.system.daemon import toml
+
+if TYPE_CHECKING:
+    from smsgw.flows.payments.desk import Payments
 
 NUMBERS = count(1)
 MERCHANT = {
@@ -59,6 +64,12 @@ class House:
             test=test,
         )
         return (await self.payments.ask(wanted, 10.0)).payment.id
+
+    def told(self, folder: Path, payment: str) -> list[str]:
+        """Return what has happened to a payment, in its order."""
+        with closing(sqlite3.connect(folder / "smsgw.db")) as database:
+            rows = database.execute("select type from events where subject = ? order by place", (payment,))
+            return [kind for (kind,) in rows]
 
     async def until(self, payment: str, *statuses: str, seconds: float = 20.0) -> None:
         status = ""
@@ -137,6 +148,23 @@ async def test_test_payments_go_the_whole_way_and_touch_nothing_else(tmp_path: P
         assert row.link == "north"
     async with house(configuration) as one:  # and once more: it starts and stops like any other
         await one.until(await one.pay("9000", test=True), "succeeded")
+
+
+async def test_what_merchants_are_told_of_test_numbers_comes_true(tmp_path: Path) -> None:
+    async with house(write(tmp_path, main=SANDBOX)) as one:
+        soon = [trial for trial in TRIALS if trial.events[-1] != "expired"]
+        asked = {trial.digits: await one.pay(trial.digits, test=True) for trial in soon}
+        for trial in soon:
+            expected = ["awaiting_confirmation", *trial.events][trial.digits == "9008" :]
+            told: list[str] = []
+            for _ in range(200):
+                told = one.told(tmp_path, asked[trial.digits])
+                if len(told) >= len(expected):
+                    break
+                await asyncio.sleep(0.1)
+            row = await one.payments.get(asked[trial.digits])
+            assert row is not None
+            assert (told, row.reason or "") == ([f"payment.{one}" for one in expected], trial.reason), trial
 
 
 async def test_without_it_there_are_no_tests(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from msgspec import Struct, structs
 
 from smsgw.kit import vault
+from smsgw.store.opening import MIGRATIONS
 from tests.store.rows import code, mt
 
 PATIENCE_S: Final = 30.0
@@ -26,17 +27,7 @@ COMMAND: Final = [sys.executable, "-m", "smsgw"]
 
 MAIN: Final = '[web]\nport = 0\n[log]\ndestination = "plain"\n'
 LINK: Final = 'host = "127.0.0.1"\nport = 1\nsystem_id = "us"\npassword_file = "north.password"\n'
-MIGRATED = (
-    "0001_house",
-    "0002_session_newest",
-    "0003_access",
-    "0004_webhooks",
-    "0005_every_smsc",
-    "0006_receipts",
-    "0007_seals_and_endpoints",
-    "0008_payments",
-    "0009_test_events",
-)
+MIGRATED: Final = tuple(sorted(file.stem for place in ("", "sqlite") for file in (MIGRATIONS / place).glob("*.sql")))
 SERVICE: Final = """
 short_code = "1234"
 keywords = ["SUN"]
@@ -322,7 +313,9 @@ def test_a_newer_schema(ready: Path, command: str) -> None:
     with closing(sqlite3.connect(ready / "smsgw.db")) as raw, raw:
         raw.execute("insert into schema_migrations (name, sha256, applied_at_ms) values ('9999_later', 'x', 0)")
     found = complaint(smsgw(ready, command), 65)
-    assert found == "the database has migration 9999, this program knows up to 0009: use the newer program"
+    assert (
+        found == f"the database has migration 9999, this program knows up to {MIGRATED[-1][:4]}: use the newer program"
+    )
 
 
 @pytest.mark.parametrize("command", ["run", "migrate"])
@@ -535,3 +528,18 @@ def test_a_new_return_key_says_until_when_the_one_before_signs(ready: Path) -> N
     assert re.match(r"key_\w+ signs until 20[-0-9T:.]+Z; merchants check with it for 120 seconds more$", before)
     assert re.match(r"key_\w+ signs from 20", after)
     assert before.split()[3].rstrip(";") == after.split()[3].rstrip(";")
+
+
+def test_services_and_merchants_have_return_keys(ready: Path) -> None:
+    vault.make_key(ready / "codes.key", bytes)
+    for link in ("north", "south"):
+        put(ready, f"links/{link}.toml", LINK + PAYING)
+    put(ready, "links/north.password", "secret")
+    put(ready, "merchants/gold.toml", MERCHANT)
+    assert smsgw(ready, "keys", "return", "new", "gold", "--overlap", "0").returncode == 0
+    before, after = smsgw(ready, "keys", "return", "new", "gold").stdout.splitlines()
+    assert before.endswith("merchants check with it for 3600 seconds more"), "return_valid_s of a merchant"
+    listed = smsgw(ready, "keys", "return", "list", "gold").stdout
+    assert all(line.split()[0] in listed for line in (before, after))
+    wrong = smsgw(ready, "keys", "return", "list", "moon")
+    assert (wrong.returncode, wrong.stderr) == (1, "smsgw: there is no service or merchant moon; there are sun, gold\n")

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, screen, table
+from smsgw.commands.visits import Visit, visit
 from smsgw.domain import codes as domain
 from smsgw.errors import SmsgwError
 from smsgw.flows import amend, trace

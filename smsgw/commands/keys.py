@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal, get_args
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, tell, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, screen, table, tell
+from smsgw.commands.visits import Visit, visit
 from smsgw.errors import SmsgwError
 from smsgw.flows import apikeys, returns, rotation
 from smsgw.kit.clock import rfc3339
@@ -17,11 +18,13 @@ _SCOPES: tuple[Scope, ...] = get_args(Scope)
 _OF_SERVICES: Final[tuple[Scope, ...]] = ("codes:verify", "codes:redeem")
 _OF_MERCHANTS: Final[tuple[Scope, ...]] = ("payments:read", "payments:write")
 _DAY_S = 86_400
-_LAST_TOKENS_S = 120  # the longest that a return token is valid: settings, return_valid_s
+_LAST_TOKENS_S = 120  # the longest that a service's return token is valid: settings, return_valid_s
+_LAST_PROOFS_S = 3600  # the same, of a merchant's
 
 commands = typer.Typer(
     help="Keys: to the API, to return tokens, to codes.", no_args_is_help=True, context_settings=HELP
 )
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A service or merchant.")]
 of_returns = typer.Typer(
     name="return",
     help="The keys that return tokens are signed with; merchants check them with the same.",
@@ -45,7 +48,9 @@ def create(
         ),
     ] = None,
     *,
-    test: Annotated[bool, typer.Option("--test", help="Sees test codes only; otherwise live ones only.")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Sees test codes and test payments only; otherwise live ones only.")
+    ] = False,
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
     """Make a key to the API, and print it: this once."""
@@ -81,7 +86,7 @@ def _allowed_ips(one: Visit, name: str, *, ours: Literal["services", "merchants"
         known = ", ".join(one.configuration.merchants)
         raise SmsgwError(f"there is no merchant {name}; there are {known or 'none'}")
     _known(one, name)
-    return one.catalog.services[name].settings.allowed_ips
+    return one.configuration.services[name].allowed_ips
 
 
 def _scopes(one: Visit, names: Sequence[str], named: Sequence[str] | None) -> list[Scope]:
@@ -145,8 +150,8 @@ def rotate(
 
 
 @of_returns.command("list")
-def list_returns(service: Annotated[str, typer.Argument()], config: ConfigFile = DEFAULT_FILE) -> None:
-    """List a service's keys."""
+def list_returns(service: Name, config: ConfigFile = DEFAULT_FILE) -> None:
+    """List the keys of a service or merchant."""
 
     async def work(one: Visit) -> None:
         _known(one, service)
@@ -160,13 +165,13 @@ def list_returns(service: Annotated[str, typer.Argument()], config: ConfigFile =
 
 @of_returns.command("new")
 def new_return(
-    service: Annotated[str, typer.Argument()],
+    service: Name,
     overlap: Annotated[
         int, typer.Option(min=0, max=30 * _DAY_S, help="Seconds until it signs; the merchant learns it meanwhile.")
     ] = _DAY_S,
     config: ConfigFile = DEFAULT_FILE,
 ) -> None:
-    """Make a new key; the one before signs until then."""
+    """Make a new key for a service or merchant; the one before signs until then."""
 
     async def work(one: Visit) -> None:
         _known(one, service)
@@ -176,7 +181,8 @@ def new_return(
         at = rfc3339(key.from_ms)
         if known:
             before = max(known, key=lambda one: one.from_ms)
-            say(f"{before.id} signs until {at}; merchants check with it for {_LAST_TOKENS_S} seconds more")
+            last_s = _LAST_PROOFS_S if service in one.configuration.merchants else _LAST_TOKENS_S
+            say(f"{before.id} signs until {at}; merchants check with it for {last_s} seconds more")
         say(f"{key.id} signs from {at}; smsgw keys return show {key.id} prints it")
 
     visit(config, work)
@@ -197,6 +203,7 @@ def show_return(
     visit(config, work)
 
 
-def _known(one: Visit, service: str) -> None:
-    if service not in one.catalog.services:
-        raise SmsgwError(f"there is no service {service}; there are {', '.join(one.catalog.services) or 'none'}")
+def _known(one: Visit, name: str) -> None:
+    there = [*one.configuration.services, *one.configuration.merchants]
+    if name not in there:
+        raise SmsgwError(f"there is no service or merchant {name}; there are {', '.join(there) or 'none'}")

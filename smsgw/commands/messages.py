@@ -5,7 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, screen, table, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, screen, table
+from smsgw.commands.visits import Visit, visit
 from smsgw.errors import SmsgwError
 from smsgw.flows import operations as flow
 from smsgw.flows.operations import Question

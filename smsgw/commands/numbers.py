@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, Visit, say, tell, visit
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, tell
+from smsgw.commands.visits import Visit, visit
 from smsgw.domain.numbers import e164
 from smsgw.domain.operators import Operators, carrier_of
 from smsgw.errors import SmsgwError

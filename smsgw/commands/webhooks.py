@@ -1,16 +1,14 @@
 """`smsgw webhooks`: what merchants were told, whether they took it; told once more; the secrets that sign it."""
 
 import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, actor, perform, say, tell
+from smsgw.commands.ground import DEFAULT_FILE, HELP, ConfigFile, say, screen, table, tell
+from smsgw.commands.visits import actor, perform
 from smsgw.errors import SmsgwError
 from smsgw.flows import endpoints, replay, secrets
 from smsgw.flows.ports import Ports
@@ -23,8 +21,6 @@ from smsgw.store.events import Choice, Delivery
 commands = typer.Typer(
     help="What merchants are told: events and their deliveries.", no_args_is_help=True, context_settings=HELP
 )
-_WIDE: Final = None if sys.stdout.isatty() else 240  # columns: whoever reads it by a program wants all of it
-screen = Console(soft_wrap=True, highlight=False, width=_WIDE)
 
 _NO_SUCH: Final = 1
 _DAY_S: Final = 86_400
@@ -98,14 +94,11 @@ def _nothing(configuration: Configuration) -> str:
 
 
 def _print(rows: Sequence[Delivery]) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("event", min_width=30, no_wrap=True)
-    for heading in ("at", "service", "type", "subject", "status", "tries", "last answer"):
-        table.add_column(heading)
+    shown = table("event", "at", "service", "type", "subject", "status", "tries", "last answer")
     for row in rows:
         last = row.error or ("" if row.http_status is None else f"HTTP status {row.http_status}")
-        table.add_row(row.id, rfc3339(row.at_ms), row.service, row.type, row.subject, row.status, str(row.tries), last)
-    screen.print(table)
+        shown.add_row(row.id, rfc3339(row.at_ms), row.service, row.type, row.subject, row.status, str(row.tries), last)
+    screen.print(shown)
 
 
 @commands.command()

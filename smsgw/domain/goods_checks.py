@@ -9,23 +9,11 @@ from smsgw.domain import charging_checks, consent, goods_texts, money
 from smsgw.domain.addresses import is_network
 from smsgw.domain.goods import languages
 from smsgw.domain.goods_texts import Offer, offers
+from smsgw.domain.payments import EVENT_TYPES
 from smsgw.domain.routing import CATCH_ALL
 from smsgw.settings import Configuration, LinkSettings, MerchantSettings, places, submission, words
 from smsgw.settings.merchant import Cap, Charge, Tariff
 
-# What a merchant is told of a payment.
-EVENT_TYPES: Final = (
-    "payment.awaiting_confirmation",
-    "payment.confirmed",
-    "payment.succeeded",
-    "payment.failed",
-    "payment.declined",
-    "payment.expired",
-    "payment.canceled",
-    "payment.charge_unknown",
-    "payment.refunded",
-    "payment.discrepancy",
-)
 _MESSAGE_REFERENCE: Final = 0x0204  # user_message_reference, SMPP 3.4 §5.3.2.17
 _SHORT_CODE_DIGITS: Final = range(3, 16)
 _ELSEWHERE: Final = "?"  # stands for what is wrong by itself, and told already

@@ -16,7 +16,7 @@ another end is a discrepancy, which the merchant's policy or a person resolves; 
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal, get_args
 
 from smsgw.errors import SmsgwError
 
@@ -118,6 +118,21 @@ MOVES: Final[Mapping[Fact, Event]] = {
     Fact.LOST: Event.LOSE,
     Fact.CHARGED: Event.PROVE,
 }
+
+# What a merchant is told of a payment.
+EventType = Literal[
+    "payment.awaiting_confirmation",
+    "payment.confirmed",
+    "payment.succeeded",
+    "payment.failed",
+    "payment.declined",
+    "payment.expired",
+    "payment.canceled",
+    "payment.charge_unknown",
+    "payment.refunded",
+    "payment.discrepancy",
+]
+EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 
 
 class IllegalMove(SmsgwError):  # noqa: N818 - named after the condition

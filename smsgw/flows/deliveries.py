@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from smsgw.flows.payments.desk import Whose
+from smsgw.flows.payments.whose import Whose
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.store import endpoints, events
 from smsgw.store.events import Choice, Delivery

@@ -18,6 +18,7 @@ from smsgw.errors import SessionError, SmsgwError
 from smsgw.flows.audit import entry
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import every, insist
 from smsgw.smpp import pdus, status
 from smsgw.smpp.pdus import Pdu
 from smsgw.smpp.receipt import state_name
@@ -39,7 +40,6 @@ _MOST_ASKED: Final = 3  # about one missing receipt
 _OLDEST_MS: Final = 72 * 3_600_000  # SMSCs know messages for a few days
 _UNREPORTED: Final = 100  # looked for at once
 _KEEP_MS: Final = 90 * 86_400_000
-_RECORD_AGAIN_S: Final = 0.5
 # SMPP 3.4 §4.9.1: a cancel_sm without a message_id means every message between two addresses.
 _NAMELESS: Final = "the operator gave it no id to be asked about by"
 _GSM7_ALONE, _UCS2_ALONE = 160, 140  # octets of a message that is not cut
@@ -159,14 +159,11 @@ class Operations:
             await asyncio.Event().wait()  # a daemon without questions has this task all the same
 
     async def _keep(self, link: str) -> None:
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            try:
-                await self.round(link)
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("operations.put_off", link=link, error=str(error))
+        async def ask() -> None:
+            await self.round(link)
+
+        await asyncio.sleep(PERIOD_S)
+        await every(PERIOD_S, ask, put_off=lambda error: log.warning("operations.put_off", link=link, error=str(error)))
 
     async def round(self, link: str) -> int:
         """Ask what waits on a link; return how many questions were asked."""
@@ -300,16 +297,10 @@ class Operations:
             if following is not None:
                 await receipts.deliver(transaction, [Delivered(mt=question.mt, status=following.value)])
 
-        while True:
-            try:
-                await ports.database.transact(body)
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("operations.put_off", link=question.link, error=str(error))
-                await asyncio.sleep(_RECORD_AGAIN_S)
-            else:
-                break
+        await insist(
+            lambda: ports.database.transact(body),
+            put_off=lambda error: log.warning("operations.put_off", link=question.link, error=str(error)),
+        )
         log.info("mt.asked", mt=question.mt, link=question.link, kind=question.kind, outcome=outcome, result=result)
 
 

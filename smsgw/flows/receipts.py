@@ -14,9 +14,9 @@ from smsgw.flows.ports import Ports
 from smsgw.settings import LinkSettings
 from smsgw.smpp import tlvs
 from smsgw.smpp.receipt import done_ms, parse
-from smsgw.store import mts, payments, receipts
+from smsgw.store import charges, mts, receipts
+from smsgw.store.charges import ChargeRow
 from smsgw.store.database import Transaction
-from smsgw.store.payments import ChargeRow
 from smsgw.store.receipts import Delivered, Match, Named, ReceiptRow, Unmatched
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ async def _by_addresses(
     is sent from there.
     """
     phones = {address for row in rows for address in (row.source, row.destination) if address}
-    lost = await payments.lost_charges(transaction, link, phones) if phones else []
-    awaited = await payments.awaited_charges(transaction, link, {one.msisdn for one in lost})
+    lost = await charges.lost(transaction, link, phones) if phones else []
+    awaited = await charges.awaited(transaction, link, {one.msisdn for one in lost})
     found = {}
     for row in rows:
         one = _meant(row, lost)
@@ -191,9 +191,9 @@ async def claim(transaction: Transaction, charge: ChargeRow, listener: Listener)
     since_ms = (charge.intent_ms or charge.created_ms) - _CLOCKS_MS
     rows = await receipts.of_addresses(transaction, charge.link, charge.msisdn, charge.short_code, since_ms)
     own = not listener.asks_from(charge.link, charge.short_code)
-    lost = await payments.lost_charges(transaction, charge.link, {charge.msisdn})
+    lost = await charges.lost(transaction, charge.link, {charge.msisdn})
     others = [one for one in lost if one.short_code == charge.short_code and one.status != "failed"]
-    awaited = await payments.awaited_charges(transaction, charge.link, {charge.msisdn})
+    awaited = await charges.awaited(transaction, charge.link, {charge.msisdn})
     beside = _is_beside(charge, [one for one in awaited if one.id != charge.id])
     alone = own and not beside and all(one.id == charge.id for one in others)
     mine = [row for row in rows if row.reference == charge.message_reference or (row.reference is None and alone)]

@@ -1,5 +1,6 @@
 """What need not be remembered any more: deleted now and then, a little after it has ceased to count."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from smsgw.domain.guessing import HOUR_MS
@@ -7,7 +8,8 @@ from smsgw.flows.access import DAY_MS
 from smsgw.flows.ports import Ports
 from smsgw.kit.ids import first_of
 from smsgw.settings import Guessing, Retention
-from smsgw.store import attempts, codes, guesses, payments, receipts, redemptions
+from smsgw.store import attempts, codes, guesses, payments, phones, receipts, redemptions
+from smsgw.store.database import Transaction
 
 # How long a request with an Idempotency-Key may be repeated.
 ANSWERS_MS: Final = 24 * HOUR_MS
@@ -29,30 +31,16 @@ async def forget(ports: Ports, limits: Guessing) -> None:
 async def forget_receipts(ports: Ports, retention: Retention) -> int:
     """Delete the receipts that no message has claimed for too long; return how many."""
     before_ms = ports.clock.now_ms() - retention.unmatched_receipts_h * HOUR_MS
-    deleted = 0
-    for _ in range(_SLICES):
-        async with ports.database.write() as transaction:
-            count = await receipts.forget_unmatched(transaction, before_ms, _SLICE)
-        deleted += count
-        if count < _SLICE:
-            break
-    return deleted
+    return await _in_slices(ports, lambda tx, count: receipts.forget_unmatched(tx, before_ms, count))
 
 
 async def forget_payments(ports: Ports, keep_days: int) -> int:
     """Delete payments that ended too long ago, and hours of questions that count no more; return how many payments."""
     now_ms = ports.clock.now_ms()
     async with ports.database.write() as transaction:
-        await payments.forget_tallies(transaction, now_ms // HOUR_MS - _HOURS_A_DAY)
+        await phones.forget_tallies(transaction, now_ms // HOUR_MS - _HOURS_A_DAY)
     before = first_of("pay", now_ms - keep_days * DAY_MS)
-    deleted = 0
-    for _ in range(_SLICES):
-        async with ports.database.write() as transaction:
-            count = await payments.forget(transaction, before, _SLICE)
-        deleted += count
-        if count < _SLICE:
-            break
-    return deleted
+    return await _in_slices(ports, lambda tx, count: payments.forget(tx, before, count))
 
 
 async def forget_attempts(ports: Ports, retention: Retention) -> int:
@@ -62,15 +50,23 @@ async def forget_attempts(ports: Ports, retention: Retention) -> int:
     are gone: as long as there is one that could be spent, it is known whether it was.
     """
     before_ms = ports.clock.now_ms() - retention.attempts_days * DAY_MS
-    kinds = [(attempts.forget, first_of("att", before_ms)), (attempts.forget_consumed, first_of("red", before_ms))]
-    deleted = 0
+    attempt, redemption = first_of("att", before_ms), first_of("red", before_ms)
+    return await _in_slices(
+        ports,
+        lambda tx, count: attempts.forget(tx, attempt, count),
+        lambda tx, count: attempts.forget_consumed(tx, redemption, count),
+    )
+
+
+async def _in_slices(ports: Ports, *kinds: Callable[[Transaction, int], Awaitable[int]]) -> int:
+    """Delete slice by slice, each kind when all of the one before are gone; return how many rows."""
+    deleted, left = 0, list(kinds)
     for _ in range(_SLICES):
-        forget_some, before = kinds[0]
+        if not left:
+            break
         async with ports.database.write() as transaction:
-            count = await forget_some(transaction, before, _SLICE)
+            count = await left[0](transaction, _SLICE)
         deleted += count
         if count < _SLICE:
-            kinds.pop(0)
-        if not kinds:
-            break
+            left.pop(0)
     return deleted

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from smsgw.errors import SettingsError, SmsgwError
+from smsgw.errors import SettingsError
 from smsgw.flows import operations, sweep
 from smsgw.flows.apikeys import ApiKeys, remember_addresses
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.returns import Returns
 from smsgw.kit import vault
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import every
 from smsgw.settings import Guessing, Retention
 from smsgw.store import nodes
 
@@ -66,14 +67,12 @@ class Upkeep:
         Args:
             look_again: has the outboxes look for messages that commands have queued.
         """
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            try:
-                await self.round(look_again)
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("upkeep.put_off", error=str(error))
+        await asyncio.sleep(PERIOD_S)
+        await every(
+            PERIOD_S,
+            lambda: self.round(look_again),
+            put_off=lambda error: log.warning("upkeep.put_off", error=str(error)),
+        )
 
     async def round(self, look_again: Callable[[], None]) -> None:
         """Do everything that is due."""

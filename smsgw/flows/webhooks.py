@@ -19,6 +19,7 @@ from smsgw.flows.bygones import Bygones
 from smsgw.flows.ports import Letter, Ports, Posted, Poster
 from smsgw.flows.secrets import Secrets
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import Turns
 from smsgw.settings import Webhooks as WebhookSettings
 from smsgw.store import endpoints, events
 from smsgw.store.database import Transaction
@@ -29,7 +30,6 @@ log = get_logger(__name__)
 
 POLL_MS: Final = 5_000
 _LEASE_MS: Final = 30_000  # beyond the deadline of a try: then its result is lost, and it is made again
-_AGAIN_S: Final = 0.5  # pause while the store cannot write
 _BESIDE: Final = 8  # rows read beyond those wanted: some of them wait for others
 _PAGES: Final = 20  # of one service in one transaction
 _STEP_MS: Final = 1_000  # by which a clock may be put back without a word
@@ -90,7 +90,11 @@ class Webhooks:
         self._bygones = Bygones(ports, settings.keep_days)
         self._due = dict.fromkeys(self._urls)  # services to look at, those first that were not for longest
         self._later: dict[str, int] = {}  # {service: wall clock of its next try}
-        self._woken = asyncio.Event()
+        self._turns = Turns(
+            self._post_and_forget,
+            rest_s=self._rest_s,
+            put_off=lambda error: log.warning("webhook.put_off", error=str(error)),
+        )
         self._poll_ms = 0  # monotonic; of the next look around
         self._ahead_ms: int | None = None  # by which the wall clock was ahead of the one that never goes back
         self._forget_ms = 0  # the same, when old events were last looked at
@@ -104,7 +108,7 @@ class Webhooks:
         for name in services:
             if name in self._urls:
                 self._due[name] = None
-        self._woken.set()
+        self._turns.wake()
 
     def secrets_of(self, name: str) -> list[bytes]:
         """Return what is signed with for a service or merchant, the newest secret first."""
@@ -125,21 +129,11 @@ class Webhooks:
 
     async def run(self) -> None:
         """Post what is due, until it is cancelled."""
-        while True:
-            try:
-                await self.turn()
-                await self._forget()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("webhook.put_off", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            try:
-                async with asyncio.timeout(self._rest_ms() / 1000):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+        await self._turns.run()
+
+    async def _post_and_forget(self) -> None:
+        await self.turn()
+        await self._forget()
 
     async def _forget(self) -> None:
         """Once between two looks around, behind what is due."""
@@ -147,15 +141,14 @@ class Webhooks:
             self._forget_ms = self._poll_ms
             await self._bygones.sweep()
 
-    def _rest_ms(self) -> int:
+    def _rest_s(self) -> float:
         """Return how long nothing is to be done if nobody calls."""
         now_ms = self._ports.clock.now_ms()
         poll_ms = self._poll_ms - self._ports.clock.monotonic_ms()
-        return max(1, min([poll_ms, *(at_ms - now_ms for at_ms in self._later.values())]))
+        return min([poll_ms, *(at_ms - now_ms for at_ms in self._later.values())]) / 1000
 
     async def turn(self) -> None:
         """Record what has come, claim what is due, and begin to post it."""
-        self._woken.clear()
         await self._look_around()
         now_ms = self._ports.clock.now_ms()
         began_ms = self._ports.clock.monotonic_ms()
@@ -183,7 +176,7 @@ class Webhooks:
                 self._start(claim, began_ms)
         self._due.update(dict.fromkeys(done.more))
         if self._room():  # those who had room left some of it to others
-            self._woken.set()
+            self._turns.wake()
 
     async def _look_around(self) -> None:
         """Now and then look at every service; at those whose next try has come."""

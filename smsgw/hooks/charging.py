@@ -20,6 +20,7 @@ from smsgw.domain import retries
 from smsgw.flows.ports import Back, Charged, Order, Refunded
 from smsgw.hooks.adapter import Adapter, Answer, Call, put_off, unknown
 from smsgw.hooks.camara import Camara
+from smsgw.hooks.failures import words
 from smsgw.hooks.plain import Plain
 from smsgw.kit.clock import Clock
 from smsgw.kit.passwords import Credentials, Secret
@@ -160,11 +161,11 @@ class HttpCharger:
             ):
                 return await _read(response, self._clock.now_ms())
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise _UnsentError(_words(error)) from None
+            raise _UnsentError(words(error)) from None
         except TimeoutError:
             raise _LostError("no answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _LostError(_words(error)) from None
+            raise _LostError(words(error)) from None
 
 
 def _api(profile: ChargeProfile, secret: Secret | None) -> _Api:
@@ -195,21 +196,3 @@ async def _read(response: aiohttp.ClientResponse, now_ms: int) -> Answer:
     asked = response.headers.get("Retry-After")
     after_ms = retries.asked_ms(asked, now_ms) if asked else 0
     return Answer(status=response.status, body=body, retry_after_ms=after_ms or None)
-
-
-def _words(error: Exception) -> str:
-    """Say what is wrong without quoting the other side."""
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), "the connection failed")
-
-
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (aiohttp.ConnectionTimeoutError, "nobody answers there"),
-    (aiohttp.ClientConnectorCertificateError, "TLS: the certificate is not trusted"),
-    (aiohttp.ClientSSLError, "TLS: no agreement"),
-    (aiohttp.ClientConnectorDNSError, "the name cannot be resolved"),
-    (aiohttp.ClientConnectorError, "nobody listens there, or nobody can be reached"),
-    (aiohttp.ServerDisconnectedError, "the connection was closed without an answer"),
-    (aiohttp.InvalidURL, "not an address"),
-    (aiohttp.ClientResponseError, "the answer is not HTTP"),
-    (aiohttp.ClientPayloadError, "the answer is not HTTP"),
-)

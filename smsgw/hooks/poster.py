@@ -14,6 +14,7 @@ from yarl import URL
 
 from smsgw.domain.addresses import parse
 from smsgw.flows.ports import Heard, Letter, Posted
+from smsgw.hooks.failures import words
 from smsgw.hooks.resolver import ForbiddenError, LookUp, Resolver
 from smsgw.hooks.signature import headers
 
@@ -81,7 +82,7 @@ class HttpPoster:
         except TimeoutError:
             return _failed("no answer in time")
         except (ForbiddenError, aiohttp.ClientError, OSError, ValueError) as error:
-            return _failed(_words(error))
+            return _failed(words(error))
         status = response.status
         await _finish(response)
         retry_after = response.headers.get("Retry-After") if status in _ASK_FOR_TIME else None
@@ -100,7 +101,7 @@ class HttpPoster:
         except TimeoutError:
             return Heard(http_status=None, error="no answer in time")
         except (ForbiddenError, aiohttp.ClientError, OSError, ValueError) as error:
-            return Heard(http_status=None, error=_words(error))
+            return Heard(http_status=None, error=words(error))
         return Heard(http_status=response.status, body=body, error=_complaint(response.status))
 
     async def _send(self, letter: Letter) -> aiohttp.ClientResponse:
@@ -149,23 +150,3 @@ def _complaint(status: int) -> str | None:
 
 def _failed(error: str) -> Posted:
     return Posted(http_status=None, error=error)
-
-
-def _words(error: Exception) -> str:
-    """Say what is wrong without quoting the other side."""
-    inner: BaseException | None = getattr(error, "os_error", error)
-    if isinstance(inner, ForbiddenError):
-        return "the address is not allowed: private, loopback or link-local"
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), "the connection failed")
-
-
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (aiohttp.ClientConnectorCertificateError, "TLS: the certificate is not trusted"),
-    (aiohttp.ClientSSLError, "TLS: no agreement"),
-    (aiohttp.ClientConnectorDNSError, "the name cannot be resolved"),
-    (aiohttp.ClientConnectorError, "nobody listens there, or nobody can be reached"),
-    (aiohttp.ServerDisconnectedError, "the connection was closed without an answer"),
-    (aiohttp.InvalidURL, "not an address"),
-    (aiohttp.ClientResponseError, "the answer is not HTTP"),
-    (aiohttp.ClientPayloadError, "the answer is not HTTP"),
-)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from smsgw.store.database import Reader, Transaction
+from smsgw.store.rows import found, made
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -71,13 +72,13 @@ async def recent(
 async def by_id(reader: Reader, attempt: str) -> Attempt | None:
     """Return one attempt."""
     row = await reader.fetch_one("attempts.by_id", id=attempt)
-    return None if row is None else Attempt(**dict(zip(Attempt.__struct_fields__, row, strict=True)))
+    return found(Attempt, row)
 
 
 async def of_code(reader: Reader, code: str, before: str, count: int) -> list[Attempt]:
     """Return a code's attempts, the latest first, those whose ids sort before ``before``."""
     rows = await reader.fetch("attempts.of_code", code=code, before=before, count=count)
-    return [Attempt(**dict(zip(Attempt.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Attempt, rows)
 
 
 async def consume(transaction: Transaction, redemption: str, at_ms: int) -> bool:

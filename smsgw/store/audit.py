@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from smsgw.store.database import Reader, Transaction
+from smsgw.store.rows import made
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -27,4 +28,4 @@ async def record(transaction: Transaction, entries: Sequence[Entry]) -> None:
 async def of_subject(reader: Reader, subject: str) -> list[Entry]:
     """Return what was done to something, the first first."""
     rows = await reader.fetch("audit.of_subject", subject=subject)
-    return [Entry(**dict(zip(Entry.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Entry, rows)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, structs
 
 from smsgw.store.database import Reader, Row, Transaction
+from smsgw.store.rows import made
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -224,7 +225,7 @@ async def of_subject(reader: Reader, subject: str) -> list[Delivery]:
 
 
 def _deliveries(rows: Iterable[Row]) -> list[Delivery]:
-    return [Delivery(**dict(zip(Delivery.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Delivery, rows)
 
 
 async def again(transaction: Transaction, names: Sequence[str], now_ms: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from smsgw.store.database import Reader, Transaction
+from smsgw.store.rows import found, made
 
 
 class MoRow(Struct, frozen=True, kw_only=True):
@@ -110,7 +111,7 @@ async def waiting_parts(reader: Reader, part_keys: Collection[str], since_ms: in
         return []
     await reader.fetch("mos.lock_parts", part_keys=sorted(part_keys))
     rows = await reader.fetch("mos.waiting_parts", part_keys=list(part_keys), since_ms=since_ms)
-    return [WaitingPart(**dict(zip(WaitingPart.__struct_fields__, row, strict=True))) for row in rows]
+    return made(WaitingPart, rows)
 
 
 async def due_parts(reader: Reader, link: str, before_ms: int, count: int) -> list[str]:
@@ -125,7 +126,7 @@ async def parts_of(transaction: Transaction, part_keys: Collection[str]) -> list
         return []
     await transaction.fetch("mos.lock_parts", part_keys=sorted(part_keys))
     rows = await transaction.fetch("mos.parts_of", part_keys=list(part_keys))
-    return [PartRow(**dict(zip(PartRow.__struct_fields__, row, strict=True))) for row in rows]
+    return made(PartRow, rows)
 
 
 async def give_up(transaction: Transaction, rows: Sequence[GivenUp]) -> None:
@@ -202,4 +203,4 @@ async def tlvs(reader: Reader, mo: str) -> bytes:
 async def by_id(reader: Reader, mo: str) -> Origin | None:
     """Return where one message came from."""
     row = await reader.fetch_one("mos.by_id", id=mo)
-    return None if row is None else Origin(**dict(zip(Origin.__struct_fields__, row, strict=True)))
+    return found(Origin, row)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from smsgw.store.database import Reader, Row, Transaction
+from smsgw.store.rows import made
 
 
 class MtRow(Struct, frozen=True, kw_only=True):
@@ -143,7 +144,7 @@ async def queued(reader: Reader, link: str, node: str, after: str, count: int, *
 
 
 def _rows(rows: Sequence[Row]) -> list[MtRow]:
-    return [MtRow(**dict(zip(MtRow.__struct_fields__, row, strict=True))) for row in rows]
+    return made(MtRow, rows)
 
 
 async def walk(reader: Reader, link: str, after: str, count: int) -> list[Waiting]:
@@ -225,4 +226,4 @@ async def by_ids(reader: Reader, ids: Collection[str]) -> list[Fate]:
 
 
 def _fates(rows: Sequence[Row]) -> list[Fate]:
-    return [Fate(**dict(zip(Fate.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Fate, rows)

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from smsgw.kit.ids import first_of
 from smsgw.store.database import Reader, Transaction
+from smsgw.store.rows import found, made
 
 Kind = Literal["query", "cancel", "replace"]
 
@@ -90,7 +91,7 @@ async def insert(transaction: Transaction, rows: Sequence[OperationRow]) -> None
 async def waiting(reader: Reader, link: str, count: int) -> list[Waiting]:
     """Return the next questions of a link, the oldest first."""
     rows = await reader.fetch("operations.waiting", link=link, count=count)
-    return [Waiting(**dict(zip(Waiting.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Waiting, rows)
 
 
 async def take(transaction: Transaction, operation: str) -> bool:
@@ -111,19 +112,19 @@ async def abandon(transaction: Transaction, link: str, before_ms: int, result: s
 async def by_id(reader: Reader, operation: str) -> Operation | None:
     """Return one question."""
     row = await reader.fetch_one("operations.by_id", id=operation)
-    return None if row is None else Operation(**dict(zip(Operation.__struct_fields__, row, strict=True)))
+    return found(Operation, row)
 
 
 async def of_mt(reader: Reader, mt: str) -> list[Operation]:
     """Return what was asked about a message, the first first."""
     rows = await reader.fetch("operations.of_mt", mt=mt)
-    return [Operation(**dict(zip(Operation.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Operation, rows)
 
 
 async def message(reader: Reader, mt: str) -> Message | None:
     """Return a message, as far as it takes to ask about it."""
     row = await reader.fetch_one("operations.message", mt=mt)
-    return None if row is None else Message(**dict(zip(Message.__struct_fields__, row, strict=True)))
+    return found(Message, row)
 
 
 async def unreported(reader: Reader, link: str, *, before_ms: int, after_ms: int, most: int, count: int) -> list[str]:

@@ -1,17 +1,17 @@
-"""Payments, their facts, attempts, refunds; who wants no questions, and how many were asked. Columns as in 0008.
+"""Payments and their facts. Columns as in 0008.
 
 Whoever changes payments has locked them (`by_ids`, `by_phones`), phones first (`lock_phones`), payments by their ids,
 so that nobody waits in a circle.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from smsgw.store.database import Reader, Row, Transaction
-
-S = TypeVar("S", bound=Struct)
+from smsgw.domain.payments import Status
+from smsgw.store.database import Reader, Transaction
+from smsgw.store.rows import made
 
 
 class PaymentRow(Struct, frozen=True, kw_only=True):
@@ -62,59 +62,6 @@ class FactRow(Struct, frozen=True, kw_only=True):
     told: str  # JSON
 
 
-class ChargeRow(Struct, frozen=True, kw_only=True):
-    """One attempt to take money."""
-
-    id: str
-    payment: str
-    number: int
-    way: str
-    link: str
-    node: str
-    msisdn: str
-    short_code: str
-    mt: str | None
-    message_reference: int
-    status: str
-    reason: str | None
-    operator_id: str | None
-    created_ms: int
-    intent_ms: int | None
-    settled_ms: int | None
-    tries: int
-
-
-class RefundRow(Struct, frozen=True, kw_only=True):
-    """Money that goes back."""
-
-    id: str
-    payment: str
-    amount_minor: int
-    status: str
-    reason: str
-    actor: str
-    created_ms: int
-    settled_ms: int | None
-
-
-class BlockRow(Struct, frozen=True, kw_only=True):
-    """A phone that wants no questions."""
-
-    msisdn: str
-    merchant: str  # '' for all
-    since_ms: int
-    actor: str
-
-
-class TallyRow(Struct, frozen=True, kw_only=True):
-    """More questions and answers of an hour."""
-
-    name: str
-    hour: int
-    asked: int
-    answered: int
-
-
 class Paid(Struct, frozen=True, kw_only=True):
     """A payment, as far as the caps of its phone count it."""
 
@@ -138,32 +85,6 @@ class Unknowns(Struct, frozen=True, kw_only=True):
     over_day: int
 
 
-class MethodRow(Struct, frozen=True, kw_only=True):
-    """A remembered number."""
-
-    id: str
-    merchant: str
-    test: int
-    msisdn: str
-    link: str
-    created_ms: int
-    verified_ms: int | None
-    removed_ms: int | None
-
-
-class _Phone(Struct, frozen=True, kw_only=True):
-    msisdn: str
-    merchant: str
-
-
-def _made(kind: type[S], rows: Iterable[Row]) -> list[S]:
-    fields = kind.__struct_fields__
-    return [kind(**dict(zip(fields, row, strict=True))) for row in rows]
-
-
-# Payments
-
-
 async def lock_phones(transaction: Transaction, msisdns: Collection[str]) -> None:
     """Be the only one who asks or hears these phones until the transaction ends."""
     if msisdns:
@@ -184,14 +105,14 @@ async def update(transaction: Transaction, rows: Sequence[PaymentRow]) -> None:
 
 async def by_ids(transaction: Transaction, ids: Collection[str]) -> list[PaymentRow]:
     """Return payments, locked until the transaction ends."""
-    return _made(PaymentRow, await transaction.fetch("payments.by_ids", ids=sorted(ids))) if ids else []
+    return made(PaymentRow, await transaction.fetch("payments.by_ids", ids=sorted(ids))) if ids else []
 
 
 async def by_phones(transaction: Transaction, address_keys: Collection[str], after: str) -> list[PaymentRow]:
     """Return the payments of phones at reply addresses with ids above one, oldest first; locked."""
     if not address_keys:
         return []
-    return _made(
+    return made(
         PaymentRow, await transaction.fetch("payments.by_phones", address_keys=sorted(address_keys), after=after)
     )
 
@@ -231,19 +152,19 @@ async def due(transaction: Transaction, now_ms: int, never_ms: int, count: int) 
         never_ms: later than any deadline that is set now: a clock that was wrong has set it.
         count: the most.
     """
-    return _made(PaymentRow, await transaction.fetch("payments.due", now_ms=now_ms, never_ms=never_ms, count=count))
+    return made(PaymentRow, await transaction.fetch("payments.due", now_ms=now_ms, never_ms=never_ms, count=count))
 
 
 async def paid(reader: Reader, msisdns: Collection[str], since_ms: int) -> list[Paid]:
     """Return what phones have confirmed since a moment and was not refused."""
     if not msisdns:
         return []
-    return _made(Paid, await reader.fetch("payments.paid", msisdns=sorted(msisdns), since_ms=since_ms))
+    return made(Paid, await reader.fetch("payments.paid", msisdns=sorted(msisdns), since_ms=since_ms))
 
 
 async def get(reader: Reader, payment: str) -> PaymentRow | None:
     """Return one payment, not locked."""
-    rows = _made(PaymentRow, await reader.fetch("payments.get", id=payment))
+    rows = made(PaymentRow, await reader.fetch("payments.get", id=payment))
     return rows[0] if rows else None
 
 
@@ -264,7 +185,7 @@ async def listed(
     rows = await reader.fetch(
         "payments.listed", merchant=merchant, test=int(test), before=before, status=status, count=count
     )
-    return _made(PaymentRow, rows)
+    return made(PaymentRow, rows)
 
 
 class Search(Struct, frozen=True, kw_only=True):
@@ -278,27 +199,30 @@ class Search(Struct, frozen=True, kw_only=True):
 
 
 async def search(reader: Reader, wanted: Search, count: int) -> list[PaymentRow]:
-    """Return the latest payments that have all that is asked for. Slow by number alone: all of them are looked at."""
-    rows = await reader.fetch(
-        "payments.searched",
-        first=wanted.first,
-        merchant=wanted.merchant,
-        status=wanted.status,
-        msisdn=wanted.msisdn,
-        odd=int(wanted.odd),
-        count=count,
-    )
-    return _made(PaymentRow, rows)
+    """Return the latest payments that have all that is asked for; the fewest that an index has are looked at."""
+    values: dict[str, Any] = {"first": wanted.first, "merchant": wanted.merchant, "count": count}
+    if wanted.msisdn:
+        name = "payments.searched_phone"
+        values |= {"msisdn": wanted.msisdn, "status": wanted.status, "odd": int(wanted.odd)}
+    elif wanted.odd:
+        name = "payments.searched_odd"
+        values["status"] = wanted.status
+    elif wanted.status == Status.UNKNOWN:
+        name = "payments.searched_unknown"
+    else:
+        name = "payments.searched"
+        values["status"] = wanted.status
+    return made(PaymentRow, await reader.fetch(name, **values))
 
 
 async def unknown(reader: Reader, count: int) -> list[PaymentRow]:
     """Return the payments of which nobody knows whether they were charged, the oldest first."""
-    return _made(PaymentRow, await reader.fetch("payments.unknown", count=count))
+    return made(PaymentRow, await reader.fetch("payments.unknown", count=count))
 
 
 async def figures(reader: Reader, hour_ms: int, day_ms: int) -> list[Unknowns]:
     """Return at each operator the payments of which nobody knows: how many, since when, how many from before a time."""
-    return _made(Unknowns, await reader.fetch("payments.figures", hour_ms=hour_ms, day_ms=day_ms))
+    return made(Unknowns, await reader.fetch("payments.figures", hour_ms=hour_ms, day_ms=day_ms))
 
 
 async def count_odd(reader: Reader) -> int:
@@ -307,17 +231,20 @@ async def count_odd(reader: Reader) -> int:
     return int(row[0]) if row else 0
 
 
+async def refunds_pending(reader: Reader) -> tuple[int, int | None]:
+    """Return how many refunds the operator has not answered for, and when the oldest was asked for."""
+    row = await reader.fetch_one("refunds.waiting")
+    return (0, None) if row is None else (int(row[0]), row[1])
+
+
 async def odd(reader: Reader, count: int) -> list[PaymentRow]:
     """Return the payments with a discrepancy that nobody has resolved, the oldest first."""
-    return _made(PaymentRow, await reader.fetch("payments.odd", count=count))
+    return made(PaymentRow, await reader.fetch("payments.odd", count=count))
 
 
 async def of_phone(reader: Reader, msisdn: str, count: int) -> list[PaymentRow]:
     """Return the latest payments that a phone has confirmed."""
-    return _made(PaymentRow, await reader.fetch("payments.of_phone", msisdn=msisdn, count=count))
-
-
-# Facts
+    return made(PaymentRow, await reader.fetch("payments.of_phone", msisdn=msisdn, count=count))
 
 
 async def record(transaction: Transaction, rows: Sequence[FactRow]) -> None:
@@ -328,176 +255,4 @@ async def record(transaction: Transaction, rows: Sequence[FactRow]) -> None:
 
 async def facts(reader: Reader, payment: str) -> list[FactRow]:
     """Return everything that happened to a payment, in its order."""
-    return _made(FactRow, await reader.fetch("payments.facts", payment=payment))
-
-
-# Attempts
-
-
-async def insert_charges(transaction: Transaction, rows: Sequence[ChargeRow]) -> None:
-    """Store new attempts; a payment with an open one has a StoreConflict."""
-    if rows:
-        await transaction.executemany("charges.insert", rows)
-
-
-async def update_charges(transaction: Transaction, rows: Sequence[ChargeRow]) -> None:
-    """Store what has changed of attempts whose payments the transaction has locked."""
-    if rows:
-        await transaction.executemany("charges.update", rows)
-
-
-async def charges_of(reader: Reader, payments: Collection[str]) -> list[ChargeRow]:
-    """Return the attempts of payments, in their order."""
-    return _made(ChargeRow, await reader.fetch("charges.of_payments", payments=sorted(payments))) if payments else []
-
-
-async def charges_of_mts(reader: Reader, mts: Collection[str]) -> list[ChargeRow]:
-    """Return the attempts that these messages are."""
-    return _made(ChargeRow, await reader.fetch("charges.of_mts", mts=sorted(mts))) if mts else []
-
-
-async def lost_charges(reader: Reader, link: str, msisdns: Collection[str]) -> list[ChargeRow]:
-    """Return a link's attempts at these phones that something was sent of, and that have no name at the operator."""
-    if not msisdns:
-        return []
-    return _made(ChargeRow, await reader.fetch("charges.lost", link=link, msisdns=sorted(msisdns)))
-
-
-async def awaited_charges(reader: Reader, link: str, msisdns: Collection[str]) -> list[ChargeRow]:
-    """Return a link's attempts at these phones that have a name at the operator, and whose receipt is still to come."""
-    if not msisdns:
-        return []
-    return _made(ChargeRow, await reader.fetch("charges.awaited", link=link, msisdns=sorted(msisdns)))
-
-
-async def working(reader: Reader, node: str) -> list[ChargeRow]:
-    """Return a node's attempts that are not sent, or may have been just now."""
-    return _made(ChargeRow, await reader.fetch("charges.working", node=node))
-
-
-async def orphans(reader: Reader, node: str, count: int) -> list[ChargeRow]:
-    """Return attempts of nodes that are gone; who is gone, the list of the living says."""
-    return _made(ChargeRow, await reader.fetch("charges.orphans", node=node, count=count))
-
-
-async def adopt(transaction: Transaction, charge: ChargeRow, node: str) -> bool:
-    """Take over an attempt of a node that is gone; False when that node lives, or another one was quicker."""
-    return await transaction.execute("charges.adopt", id=charge.id, from_node=charge.node, node=node) == 1
-
-
-async def asked(reader: Reader, node: str, after: str, count: int) -> list[ChargeRow]:
-    """Return direct attempts with ids above one whose operator has not said what came of them.
-
-    Those of ``node``, and of nodes that are gone.
-    """
-    return _made(ChargeRow, await reader.fetch("charges.asked", node=node, after=after, count=count))
-
-
-# Refunds
-
-
-async def insert_refunds(transaction: Transaction, rows: Sequence[RefundRow]) -> None:
-    """Store refunds; their payments' sums change in the same transaction."""
-    if rows:
-        await transaction.executemany("refunds.insert", rows)
-
-
-async def update_refunds(transaction: Transaction, rows: Sequence[RefundRow]) -> None:
-    """Store what came of refunds that were on their way."""
-    if rows:
-        await transaction.executemany("refunds.update", rows)
-
-
-async def refunds_of(reader: Reader, payment: str) -> list[RefundRow]:
-    """Return a payment's refunds, the first first."""
-    return _made(RefundRow, await reader.fetch("refunds.of_payment", payment=payment))
-
-
-async def pending_refunds(reader: Reader, after: str, count: int) -> list[RefundRow]:
-    """Return refunds with ids above one that the operator is to be told of, the oldest first."""
-    return _made(RefundRow, await reader.fetch("refunds.pending", after=after, count=count))
-
-
-# Phones
-
-
-async def block(transaction: Transaction, rows: Sequence[BlockRow]) -> None:
-    """Ask these phones no more."""
-    if rows:
-        await transaction.executemany("phones.block", rows)
-
-
-async def unblock(transaction: Transaction, phones: Collection[tuple[str, str]]) -> None:
-    """Ask these phones again: (number, merchant or '' for the block of all)."""
-    if phones:
-        rows = [_Phone(msisdn=msisdn, merchant=merchant) for msisdn, merchant in sorted(phones)]
-        await transaction.executemany("phones.unblock", rows)
-
-
-async def blocked(reader: Reader, msisdns: Collection[str]) -> set[tuple[str, str]]:
-    """Return (number, merchant or '') of the blocks of these phones."""
-    if not msisdns:
-        return set()
-    return {(str(one), str(of)) for one, of in await reader.fetch("phones.blocked", msisdns=sorted(msisdns))}
-
-
-async def count(transaction: Transaction, rows: Sequence[TallyRow]) -> None:
-    """Add to what was counted in an hour."""
-    if rows:
-        in_order: list[TallyRow] = sorted(rows, key=_name)  # nobody waits in a circle
-        await transaction.executemany("phones.count", in_order)
-
-
-def _name(row: TallyRow) -> str:
-    return row.name
-
-
-async def tallies(reader: Reader, names: Collection[str], hour: int) -> dict[str, tuple[int, int]]:
-    """Return {name: (asked, answered)} of an hour."""
-    if not names:
-        return {}
-    rows = await reader.fetch("phones.tallies", names=sorted(names), hour=hour)
-    return {str(name): (int(asked), int(answered)) for name, asked, answered in rows}
-
-
-async def forget_tallies(transaction: Transaction, before_hour: int) -> int:
-    """Forget the hours before one; return how many rows."""
-    return await transaction.execute("phones.forget_tallies", before_hour=before_hour)
-
-
-# Remembered numbers
-
-
-async def insert_methods(transaction: Transaction, rows: Sequence[MethodRow]) -> None:
-    """Remember numbers; one that is remembered already stays as it is."""
-    if rows:
-        await transaction.executemany("methods.insert", rows)
-
-
-async def verify_methods(transaction: Transaction, rows: Sequence[MethodRow]) -> None:
-    """Note that a phone has confirmed."""
-    if rows:
-        await transaction.executemany("methods.verify", rows)
-
-
-async def remove_method(transaction: Transaction, method: str, now_ms: int) -> bool:
-    """Forget a number; False when it was."""
-    return bool(await transaction.execute("methods.remove", id=method, now_ms=now_ms))
-
-
-async def method(reader: Reader, name: str) -> MethodRow | None:
-    """Return a number that is remembered, or was."""
-    rows = _made(MethodRow, await reader.fetch("methods.get", id=name))
-    return rows[0] if rows else None
-
-
-async def methods(reader: Reader, merchant: str, *, test: bool, before: str, count: int) -> list[MethodRow]:
-    """Return a merchant's remembered numbers with ids below one, the latest first."""
-    rows = await reader.fetch("methods.listed", merchant=merchant, test=int(test), before=before, count=count)
-    return _made(MethodRow, rows)
-
-
-async def method_of(reader: Reader, merchant: str, msisdn: str, *, test: bool) -> MethodRow | None:
-    """Return the remembered row of a number."""
-    rows = _made(MethodRow, await reader.fetch("methods.of_phone", merchant=merchant, test=int(test), msisdn=msisdn))
-    return rows[0] if rows else None
+    return made(FactRow, await reader.fetch("payments.facts", payment=payment))

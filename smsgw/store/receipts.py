@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from msgspec import Struct
 
 from smsgw.store.database import Reader, Row, Transaction
+from smsgw.store.rows import made
 
 
 class ReceiptRow(Struct, frozen=True, kw_only=True):
@@ -101,13 +102,13 @@ def _first(row: Row) -> str:
 async def of_addresses(reader: Reader, link: str, phone: str, address: str, since_ms: int) -> list[Unclaimed]:
     """Return a link's receipts between a phone and an address that nobody has claimed, oldest first."""
     rows = await reader.fetch("receipts.of_addresses", link=link, phone=phone, address=address, since_ms=since_ms)
-    return [Unclaimed(**dict(zip(Unclaimed.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Unclaimed, rows)
 
 
 async def unmatched(reader: Reader, link: str, message_ids: Collection[str]) -> list[Unmatched]:
     """Return the receipts that wait for these ids, oldest first."""
     rows = await reader.fetch("receipts.unmatched", link=link, message_ids=list(message_ids))
-    return [Unmatched(**dict(zip(Unmatched.__struct_fields__, row, strict=True))) for row in rows]
+    return made(Unmatched, rows)
 
 
 async def match(transaction: Transaction, rows: Sequence[Match]) -> None:

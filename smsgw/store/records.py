@@ -1,10 +1,11 @@
 """Attempts as the operator's records may name them: by phones and time, by our ids, by the ids of billed messages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from msgspec import Struct
 
-from smsgw.store.database import Reader, Row
+from smsgw.store.database import Reader
+from smsgw.store.rows import made
 
 
 class AttemptRow(Struct, frozen=True, kw_only=True):
@@ -32,20 +33,16 @@ async def by_phones(
     rows = await reader.fetch(
         "records.by_phones", link=link, msisdns=sorted(msisdns), since_ms=since_ms, until_ms=until_ms
     )
-    return _made(rows)
+    return made(AttemptRow, rows)
 
 
 async def by_ids(reader: Reader, link: str, ids: Collection[str]) -> list[AttemptRow]:
     """Return the attempts at a link that have one of these ids, or whose payment has."""
-    return _made(await reader.fetch("records.by_ids", link=link, ids=sorted(ids))) if ids else []
+    return made(AttemptRow, await reader.fetch("records.by_ids", link=link, ids=sorted(ids))) if ids else []
 
 
 async def by_messages(reader: Reader, link: str, message_ids: Collection[str]) -> list[AttemptRow]:
     """Return the attempts at a link whose billed messages have these ids."""
     if not message_ids:
         return []
-    return _made(await reader.fetch("records.by_messages", link=link, message_ids=sorted(message_ids)))
-
-
-def _made(rows: Sequence[Row]) -> list[AttemptRow]:
-    return [AttemptRow(**dict(zip(AttemptRow.__struct_fields__, row, strict=True))) for row in rows]
+    return made(AttemptRow, await reader.fetch("records.by_messages", link=link, message_ids=sorted(message_ids)))

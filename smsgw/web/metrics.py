@@ -1,13 +1,16 @@
 """GET /metrics: what carrier staff watch, in the form that Prometheus reads; only for the addresses that may."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from smsgw.domain.addresses import is_within, networks
+from smsgw.flows.payments.counts import Counts
 from smsgw.flows.ports import Ports
 from smsgw.settings import Web
 from smsgw.store import payments
@@ -15,6 +18,7 @@ from smsgw.web.verify import visitor_of
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
+_AGES: Final = ("0s", "1h", "1d")
 
 
 class Bound(Protocol):
@@ -26,7 +30,7 @@ class Bound(Protocol):
 
 
 def page(
-    ports: Ports, settings: Web, links: Callable[[], Mapping[str, Bound]]
+    ports: Ports, settings: Web, links: Callable[[], Mapping[str, Bound]], counts: Counts
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the handler.
 
@@ -34,6 +38,7 @@ def page(
         ports: the world.
         settings: who may read it.
         links: by name.
+        counts: of payments.
     """
     allowed, proxies = networks(tuple(settings.metrics_ips)), networks(tuple(settings.proxies))
 
@@ -42,7 +47,9 @@ def page(
             raise web.HTTPForbidden
         registry = CollectorRegistry()
         _links(registry, links())
-        await _payments(registry, ports)
+        registry.register(_Told(counts))
+        await _payments(registry, ports, links())
+        await _refunds(registry, ports)
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return handle
@@ -54,7 +61,22 @@ def _links(registry: CollectorRegistry, links: Mapping[str, Bound]) -> None:
         bound.labels(name).set(link.bound)
 
 
-async def _payments(registry: CollectorRegistry, ports: Ports) -> None:
+class _Told(Collector):
+    """Shows the counts."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield them."""
+        about = "What has happened to payments here since the start, as the log has it; of failures with their reason."
+        family = CounterMetricFamily("smsgw_payments", about, labels=["merchant", "event", "reason"])
+        for name, count in sorted(self._counts.so_far().items()):
+            family.add_metric(name, count)
+        yield family
+
+
+async def _payments(registry: CollectorRegistry, ports: Ports, links: Iterable[str]) -> None:
     now_ms = ports.clock.now_ms()
     async with ports.database.read() as reader:
         unknowns = await payments.figures(reader, now_ms - _HOUR_MS, now_ms - _DAY_MS)
@@ -68,8 +90,22 @@ async def _payments(registry: CollectorRegistry, ports: Ports) -> None:
     oldest = Gauge(
         "smsgw_charges_unknown_oldest_seconds", "How long ago the oldest was confirmed.", ["link"], registry=registry
     )
+    for name in links:  # a link without any says so: a series that comes and goes is hard to watch
+        for age in _AGES:
+            unknown.labels(name, age).set(0)
+        oldest.labels(name).set(0)
     for one in unknowns:
-        for age, count in (("0s", one.count), ("1h", one.over_hour), ("1d", one.over_day)):
+        for age, count in zip(_AGES, (one.count, one.over_hour, one.over_day), strict=True):
             unknown.labels(one.link, age).set(count)
         oldest.labels(one.link).set(max(0, now_ms - one.oldest_ms) / 1000)
     Gauge("smsgw_payments_odd", "Payments with a discrepancy that nobody has resolved.", registry=registry).set(odd)
+
+
+async def _refunds(registry: CollectorRegistry, ports: Ports) -> None:
+    async with ports.database.read() as reader:
+        count, oldest_ms = await payments.refunds_pending(reader)
+    about = "Refunds of which the operator has not said yet that the money went back."
+    Gauge("smsgw_refunds_pending", about, registry=registry).set(count)
+    waited_s = 0.0 if oldest_ms is None else max(0, ports.clock.now_ms() - oldest_ms) / 1000
+    about = "How long ago the oldest of them was asked for."
+    Gauge("smsgw_refunds_pending_oldest_seconds", about, registry=registry).set(waited_s)

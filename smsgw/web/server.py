@@ -18,6 +18,7 @@ from smsgw.domain.addresses import networks
 from smsgw.errors import StartError
 from smsgw.flows.apikeys import ApiKeys
 from smsgw.flows.outgoing import Outgoing
+from smsgw.flows.payments.counts import Counts
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.watch import MOST, Watch
 from smsgw.flows.ports import Catalog, Ports
@@ -59,6 +60,7 @@ class Desks(Struct, frozen=True, kw_only=True):
     wake: Callable[[Collection[str]], None] = lambda _: None  # hears whose events are due; must not fail or wait
     watch: Watch = msgspec.field(default_factory=Watch)  # wakes pages that wait for a payment
     links: Callable[[], Mapping[str, Bound]] = dict  # that are watched, by name
+    counts: Counts = msgspec.field(default_factory=Counts)  # of payments
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -97,7 +99,7 @@ def create(
     app.router.add_get("/v/{service}", verify.get, allow_head=False)
     app.router.add_post("/v/{service}", verify.post)
     app.router.add_get("/health", health)
-    app.router.add_get("/metrics", metrics.page(desks.ports, settings, desks.links), allow_head=False)
+    app.router.add_get("/metrics", metrics.page(desks.ports, settings, desks.links, desks.counts), allow_head=False)
     merchants = Merchants(
         ports=desks.ports,
         verifier=desks.verifier,

@@ -79,10 +79,11 @@ class Shop(World):
 async def turn(hooks: Webhooks) -> None:
     """Let one node record and claim until nothing is left to do that does not wait for somebody."""
     while True:
+        hooks._turns._woken.clear()
         await hooks.turn()
         for _ in range(5):
             await asyncio.sleep(0)
-        if not hooks._woken.is_set():
+        if not hooks._turns._woken.is_set():
             return
 
 

@@ -7,6 +7,7 @@ import pytest
 from smsgw.errors import SessionError, StoreUnavailable
 from smsgw.flows import operations
 from smsgw.flows.operations import Operations, Question, Refused
+from smsgw.kit import turns
 from smsgw.settings import LinkSettings
 from smsgw.smpp import pdus
 from smsgw.smpp.pdus import Pdu
@@ -239,7 +240,7 @@ async def test_an_answer_is_kept_until_the_store_takes_it(
     monkeypatch: pytest.MonkeyPatch,
     committed: bool,  # noqa: FBT001 - a column
 ) -> None:
-    monkeypatch.setattr(operations, "_RECORD_AGAIN_S", 0.0)
+    monkeypatch.setattr(turns, "_AGAIN_S", 0.0)
     async with world(engine, links=link()) as one:
         mt = await Sender(one).send("7")
         await ask(one, "cancel", mt)

@@ -186,7 +186,7 @@ async def test_payments_that_ended_long_ago_are_forgotten_and_those_that_are_odd
         ended, odd, standing = [await one.prompted(msisdn=f"35988123456{n}") for n in range(3)]
         await one.say("NO", "359881234560")
         await one.payments.cancel(odd.id, one.everybody, "test")
-        await one.payments.record(odd.id, charged=True, told={})
+        await one.resolver.record(odd.id, charged=True, told={})
         one.clock.advance(31 * 86_400_000)
         assert await sweep.forget_payments(one.ports, 32) == 0
         assert await sweep.forget_payments(one.ports, 30) == 1

@@ -18,7 +18,8 @@ import pytest
 
 from tests.peers.programs import free_port, program
 from tests.system.books import Books
-from tests.system.daemon import daemon_of, until
+from tests.system.daemon import daemon_of
+from tests.waiting import until
 
 _TESTER: Final = "/usr/lib/kannel/test/drive_smpp"
 _SMSBOX_PORT: Final = 13001  # the tester wants to connect there, or it panics; it cannot be told another one

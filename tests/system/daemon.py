@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -16,6 +15,7 @@ from smsgw import settings
 from smsgw.domain import catalog
 from smsgw.store.opening import bring_up_to_date
 from tests.peers.plain_smsc import PASSWORD, SHORT_CODE
+from tests.waiting import until
 
 Table = Mapping[str, Any]
 
@@ -226,18 +226,6 @@ async def daemon_of(
         yield daemon
     finally:
         await daemon.end()
-
-
-async def until(condition: Callable[[], object], seconds: float, explain: Callable[[], str] = str) -> None:
-    """Look again and again until the condition holds.
-
-    Raises:
-        AssertionError: it does not in time; with an explanation.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {explain()}"
-        await asyncio.sleep(0.005)
 
 
 def toml(table: Table, path: str = "") -> str:

@@ -17,7 +17,8 @@ from tests.peers import octets
 from tests.peers.octets import Pdu
 from tests.peers.plain_smsc import Line, Mo, PlainSmsc, correct
 from tests.system.books import Books
-from tests.system.daemon import PATIENCE_S, Daemon, until
+from tests.system.daemon import PATIENCE_S, Daemon
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,7 +9,8 @@ from smsgw.simulator.smsc import Smsc, SmscSettings
 from smsgw.smpp import pdus
 from tests.peers import octets
 from tests.peers.plain_smsc import PASSWORD, PlainSmsc
-from tests.system.daemon import PATIENCE_S, daemon_of, until
+from tests.system.daemon import PATIENCE_S, daemon_of
+from tests.waiting import until
 
 
 async def test_it_says_what_the_link_says(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from tests.peers import octets
 from tests.peers.plain_smsc import Line, Mo, PlainSmsc
 from tests.servers.postgres import PostgresServer
 from tests.system.books import Books
-from tests.system.daemon import PATIENCE_S, Daemon, daemon_of, until
+from tests.system.daemon import PATIENCE_S, Daemon, daemon_of
+from tests.waiting import until
 
 NUMBER = "359888000001"
 

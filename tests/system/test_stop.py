@@ -15,7 +15,8 @@ from tests.peers import octets
 from tests.peers.octets import Pdu
 from tests.peers.plain_smsc import Line, PlainSmsc, correct
 from tests.system.books import Books
-from tests.system.daemon import Daemon, daemon_of, until
+from tests.system.daemon import Daemon, daemon_of
+from tests.waiting import until
 
 _SLACK_S: Final = 4.0  # a slow machine's, beyond the budget
 

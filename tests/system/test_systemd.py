@@ -10,7 +10,8 @@ import pytest
 
 from tests.peers.plain_smsc import PlainSmsc
 from tests.peers.programs import program
-from tests.system.daemon import PATIENCE_S, daemon_of, until
+from tests.system.daemon import PATIENCE_S, daemon_of
+from tests.waiting import until
 
 _UNIT: Final = Path(__file__).parents[2] / "systemd" / "smsgw.service"
 

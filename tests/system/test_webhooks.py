@@ -15,8 +15,9 @@ from smsgw.kit.masking import mask_number
 from tests.hooks.server import Answer, Server, fine, server
 from tests.peers.plain_smsc import PlainSmsc
 from tests.system.books import Books
-from tests.system.daemon import SERVICE, Daemon, daemon_of, toml, until
+from tests.system.daemon import SERVICE, Daemon, daemon_of, toml
 from tests.test_cli import smsgw
+from tests.waiting import until
 
 MAIN: Final = {"webhooks": {"private_networks": True}}
 PHONE: Final = "359881234567"

@@ -8,10 +8,12 @@ The way of one payment, and where it is told:
     the YES          charging             caps, then authorizing: the merchant's word; then an attempt
     the attempt      cashier              billed messages: intent on disk, then the first octet
                      teller               the same for operators' HTTP APIs
+                     lines                what both hold until its link has room
     what came of it  hearing, findings    responses and receipts; answers of the APIs
                      inquiry, records     asking the API again; the operator's own records
+                     resolving            what they, or a person, prove
     money back       refunding            by the API, or recorded
-    the clock        desk.sweep           what must happen by itself
+    the clock        sweeping             what must happen by itself, and what a death has left
 
 Everything that changes a payment does it through a *book* (one transaction: locked rows, facts, status, events at
 once), and leaves *effects* for after the commit, which the desk hands to whoever follows: senders, cashier, teller,

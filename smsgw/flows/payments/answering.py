@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from smsgw.domain import sandbox, wording
+from smsgw.domain import reply_addresses, sandbox, wording
 from smsgw.domain.answers import REMEMBERED_MS, Asked, Deed, Ruling, judge
 from smsgw.domain.consent import Answer, Kind
 from smsgw.domain.payments import OPEN, Fact, Status
@@ -22,7 +22,7 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.ids import first_of
 from smsgw.kit.logs import get_logger
 from smsgw.settings.merchant import Language
-from smsgw.store import payments as store
+from smsgw.store import payments as store, phones
 from smsgw.store.database import Transaction
 from smsgw.store.payments import Paid, PaymentRow
 
@@ -87,18 +87,18 @@ class Ear:
         """
         if not replies:
             return [], None
-        phones = {one.msisdn for one in replies}
-        await store.lock_phones(transaction, phones)
+        numbers = {one.msisdn for one in replies}
+        await store.lock_phones(transaction, numbers)
         book = Book(self._ports, self._catalog, now_ms)
         after = first_of("pay", now_ms - REMEMBERED_MS)
         stopped = {one.msisdn for one in replies if one.answer is not None and one.answer.kind is Kind.STOP}
         keys = {one.address_key for one in replies}
         await book.load(transaction, await store.heard_about(transaction, keys, after, stopped))
         rows = [row for row in book.rows if row.address_key in keys and row.id > after]
-        paid = await store.paid(transaction, phones, self._cashbox.month_began_ms(now_ms))
+        paid = await store.paid(transaction, numbers, self._cashbox.month_began_ms(now_ms))
         names = {self._tally(one) for one in replies}
         told = {
-            name: asked for name, (asked, _) in (await store.tallies(transaction, names, now_ms // HOUR_MS)).items()
+            name: asked for name, (asked, _) in (await phones.tallies(transaction, names, now_ms // HOUR_MS)).items()
         }
         by_key: dict[str, list[str]] = {}
         for row in rows:
@@ -144,7 +144,7 @@ class Ear:
             return Say.STOPPED
         if deed is Deed.START:
             test = self._is_test(one)
-            for name in {"", row.merchant if row is not None else ""}:
+            for name in self._askers(one.to) | {row.merchant if row is not None else ""}:
                 book.unblock(one.msisdn, sandbox.apart(name, test=test))
             return Say.STARTED
         if row is None:
@@ -156,9 +156,15 @@ class Ear:
             return None
         if deed is Deed.DECLINE:
             book.move(row.id, Fact.DECLINED, evidence)
-            return Say.DECLINED
+            return Say.DECLINED_BILLED if one.billed else Say.DECLINED
         book.note(row.id, Fact.ANSWERED, evidence)
         return _SAY.get(deed)
+
+    def _askers(self, to: Answerable) -> set[str]:
+        """Return who asks from an address, and "" for a block of all: a START may come long after the last question."""
+        place, simulated = (to.link, to.destination), sandbox.for_tests(self._catalog.links)
+        merchants = self._catalog.merchants.items()
+        return {"", *(name for name, one in merchants if place in reply_addresses.index({name: one}, simulated))}
 
     def _notice_billed(self, book: Book, one: Reply, row: PaymentRow | None) -> None:
         """Where the operator bills answers, one that paid for nothing has cost money all the same, whatever it says."""
@@ -234,7 +240,7 @@ _SAY: Final[Mapping[Deed, Say | None]] = {
 def _plain(say: Say, one: Reply) -> str:
     """Return a text that names no payment, in the first language of the address."""
     language: Language = "en" if "en" in one.languages else one.languages[0]
-    nobody = {"merchant": one.to.destination, "product": "", "price": "", "support": ""}
+    nobody = {"merchant": one.to.destination, "address": one.to.destination, "product": "", "price": "", "support": ""}
     words = {"yes": wording.yes_word(language), "no": wording.no_word(language), "reference": ""}
     return wording.say(say, language, nobody | words)
 

@@ -26,9 +26,10 @@ from smsgw.flows.payments.events import Payment, view
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.ids import first_of
 from smsgw.settings.merchant import Language
-from smsgw.store import payments as store, ported, redemptions
+from smsgw.store import methods, payments as store, phones, ported, redemptions
 from smsgw.store.database import Transaction
-from smsgw.store.payments import MethodRow, PaymentRow
+from smsgw.store.methods import MethodRow
+from smsgw.store.payments import PaymentRow
 from smsgw.store.redemptions import Answered
 
 _DAY_MS: Final = 86_400_000
@@ -95,21 +96,21 @@ class Asker:
         facts = await self._read(transaction, wanted, book, now_ms)
         results: list[Asked | SmsgwError] = []
         answers: dict[tuple[str, str], Answered] = {}
-        methods: list[MethodRow] = []
+        remembered: list[MethodRow] = []
         for one in wanted:
             try:
-                results.append(self._take(book, one, facts, answers, methods))
+                results.append(self._take(book, one, facts, answers, remembered))
             except (Refused, IdempotencyMismatch) as error:
                 results.append(error)
         effects = await book.write(transaction)
-        await store.insert_methods(transaction, methods)
+        await methods.insert(transaction, remembered)
         await redemptions.remember(transaction, list(answers.values()), [])
         return results, effects
 
     async def _read(self, transaction: Transaction, wanted: Sequence[NewPayment], book: Book, now_ms: int) -> _Facts:
-        phones = {one.msisdn for one in wanted}
-        await store.lock_phones(transaction, phones)
-        moved = await ported.lookup(transaction, phones)
+        numbers = {one.msisdn for one in wanted}
+        await store.lock_phones(transaction, numbers)
+        moved = await ported.lookup(transaction, numbers)
         keys = {
             key_of(link, address, one.msisdn)
             for one in wanted
@@ -130,8 +131,8 @@ class Asker:
         names = {name for one in wanted for name in _tallies(one)}
         return _Facts(
             ported=moved,
-            blocked=await store.blocked(transaction, phones),
-            tallies=await store.tallies(transaction, names, now_ms // HOUR_MS),
+            blocked=await phones.blocked(transaction, numbers),
+            tallies=await phones.tallies(transaction, names, now_ms // HOUR_MS),
             by_key=by_key,
             references=references,
             answered=await redemptions.answered(
@@ -146,7 +147,7 @@ class Asker:
         """Return the remembered numbers that are to be remembered again."""
         found = {}
         for merchant, test, msisdn in sorted({(one.merchant, one.test, one.msisdn) for one in wanted if one.remember}):
-            row = await store.method_of(transaction, merchant, msisdn, test=test)
+            row = await methods.of_phone(transaction, merchant, msisdn, test=test)
             if row is not None:
                 found[merchant, test, msisdn] = row.id
         return found
@@ -172,14 +173,14 @@ class Asker:
         one: NewPayment,
         facts: _Facts,
         answers: dict[tuple[str, str], Answered],
-        methods: list[MethodRow],
+        remembered: list[MethodRow],
     ) -> Asked:
         before = self._repeated(one, facts, answers)
         if before is not None:
             return before
         row = self._new(book, one, facts)
         if one.remember:
-            row = self._remember(row, facts, methods)
+            row = self._remember(row, facts, remembered)
         goods = self._catalog.merchants[one.merchant].goods[one.product]
         told = {"channel": one.channel, "title": goods.title, "terms": row.charge}
         words = texts.Words(self._ports, self._catalog, self._catalog.merchants[one.merchant], row, book.now_ms)
@@ -200,12 +201,12 @@ class Asker:
             answers[asked.caller, asked.key] = idempotency.answered(self._ports, asked, answer, book.now_ms)
         return Asked(payment=made)
 
-    def _remember(self, row: PaymentRow, facts: _Facts, methods: list[MethodRow]) -> PaymentRow:
+    def _remember(self, row: PaymentRow, facts: _Facts, remembered: list[MethodRow]) -> PaymentRow:
         """Return a payment that is made with the remembered number which it makes, or which there is."""
         place = (row.merchant, bool(row.test), row.msisdn)
         if place not in facts.methods:
-            methods.append(_method(self._ports, row))
-            facts.methods[place] = methods[-1].id
+            remembered.append(_method(self._ports, row))
+            facts.methods[place] = remembered[-1].id
         return structs.replace(row, method=facts.methods[place])
 
     def _repeated(self, one: NewPayment, facts: _Facts, answers: Mapping[tuple[str, str], Answered]) -> Asked | None:

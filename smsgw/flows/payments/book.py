@@ -13,16 +13,19 @@ from msgspec import structs
 
 from smsgw.domain.charging import OPEN as OPEN_CHARGES, Stand
 from smsgw.domain.goods import Merchant, Terms
-from smsgw.domain.payments import MOVES, Fact, Status, follow
+from smsgw.domain.payments import MOVES, EventType, Fact, Status, follow
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments import events, texts
 from smsgw.flows.payments.effects import Effects, nothing
-from smsgw.flows.payments.events import EventType
 from smsgw.flows.ports import Catalog, Ports
-from smsgw.store import events as outbox, mts, payments as store
+from smsgw.store import charges, events as outbox, methods, mts, payments as store, phones, refunds
+from smsgw.store.charges import ChargeRow
 from smsgw.store.database import Transaction
+from smsgw.store.methods import MethodRow
 from smsgw.store.mts import Ended
-from smsgw.store.payments import BlockRow, ChargeRow, FactRow, MethodRow, PaymentRow, RefundRow, TallyRow
+from smsgw.store.payments import FactRow, PaymentRow
+from smsgw.store.phones import BlockRow, TallyRow
+from smsgw.store.refunds import RefundRow
 
 HOUR_MS: Final = 3_600_000
 _FINAL: Final = frozenset({Status.SUCCEEDED, Status.FAILED, Status.DECLINED, Status.EXPIRED, Status.CANCELED})
@@ -79,7 +82,7 @@ class Book:
         missing = {name for name in ids if name in self._rows and name not in self._charges}
         for name in missing:
             self._charges[name] = []
-        for charge in await store.charges_of(transaction, missing):
+        for charge in await charges.of_payments(transaction, missing):
             self._charges[charge.payment].append(charge)
 
     def row(self, payment: str) -> PaymentRow:
@@ -105,8 +108,8 @@ class Book:
 
     def charge(self, payment: str) -> ChargeRow | None:
         """Return the latest attempt of a payment."""
-        charges = self._charges.get(payment)
-        return charges[-1] if charges else None
+        attempts = self._charges.get(payment)
+        return attempts[-1] if attempts else None
 
     def open_charge(self, payment: str) -> ChargeRow | None:
         """Return the attempt whose money may be on its way."""
@@ -285,19 +288,19 @@ class Book:
         """Write all of it; return what is to be done after the commit."""
         await store.insert(transaction, [self._rows[name] for name in sorted(self._new)])
         await store.update(transaction, [self._rows[name] for name in sorted(self._changed)])
-        charges = [one for some in self._charges.values() for one in some]
+        attempts = [one for some in self._charges.values() for one in some]
         # Those that have ended first: of a payment one at most is open.
-        await store.update_charges(transaction, [one for one in charges if one.id in self._changed_charges])
-        await store.insert_charges(transaction, [one for one in charges if one.id in self._new_charges])
+        await charges.update(transaction, [one for one in attempts if one.id in self._changed_charges])
+        await charges.insert(transaction, [one for one in attempts if one.id in self._new_charges])
         await store.record(transaction, self._facts)
         await mts.insert(transaction, [one.row for one in self._messages])
         await mts.end_billed(transaction, self._ended)
-        await store.insert_refunds(transaction, self._refunds)
-        await store.update_refunds(transaction, self._settled_refunds)
-        await store.block(transaction, self._blocks)
-        await store.unblock(transaction, self._unblocks)
-        await store.verify_methods(transaction, self._methods)
-        await store.count(transaction, list(self._tallies.values()))
+        await refunds.insert(transaction, self._refunds)
+        await refunds.update(transaction, self._settled_refunds)
+        await phones.block(transaction, self._blocks)
+        await phones.unblock(transaction, self._unblocks)
+        await methods.verify(transaction, self._methods)
+        await phones.count(transaction, list(self._tallies.values()))
         await outbox.insert(transaction, self._events)
         for name in sorted(self._new | self._changed):
             self.effects.changed[name] = self._rows[name]

@@ -17,7 +17,9 @@ from smsgw.domain.wording import Say
 from smsgw.flows.payments.book import Book
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.settings.merchant import Cap
-from smsgw.store.payments import ChargeRow, Paid, PaymentRow, RefundRow
+from smsgw.store.charges import ChargeRow
+from smsgw.store.payments import Paid, PaymentRow
+from smsgw.store.refunds import RefundRow
 
 AUTHORIZE_MS: Final = 2_000  # how long a merchant may think
 _AUTHORIZE_LATE_MS: Final = 3_000  # beyond that: the one who asked has died

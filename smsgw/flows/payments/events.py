@@ -6,25 +6,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.domain.goods import Merchant
-from smsgw.domain.payments import Status
+from smsgw.domain.payments import EventType, Status
 from smsgw.flows.ports import Ports
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.masking import mask_number
 from smsgw.store.events import Event
-from smsgw.store.payments import PaymentRow, RefundRow
-
-EventType = Literal[
-    "payment.awaiting_confirmation",
-    "payment.confirmed",
-    "payment.succeeded",
-    "payment.failed",
-    "payment.declined",
-    "payment.expired",
-    "payment.canceled",
-    "payment.charge_unknown",
-    "payment.refunded",
-    "payment.discrepancy",
-]
+from smsgw.store.payments import PaymentRow
+from smsgw.store.refunds import RefundRow
 
 ABOUT: Final[dict[EventType, str]] = {
     "payment.awaiting_confirmation": "The question is on its way to the phone.",

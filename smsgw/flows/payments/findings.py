@@ -12,19 +12,18 @@ from msgspec import Struct
 
 from smsgw.domain.charging import Told
 from smsgw.domain.payments import Fact
-from smsgw.errors import SmsgwError
 from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import Cashbox
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.ports import Catalog, Charged, Ports
 from smsgw.kit.batch import Batch
 from smsgw.kit.logs import get_logger
+from smsgw.kit.turns import insist
 from smsgw.store.database import Transaction
 
 log = get_logger(__name__)
 
 _AT_ONCE: Final = 200
-_AGAIN_S: Final = 0.5  # pause while the store cannot write
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -60,16 +59,11 @@ class Findings:
         Raises:
             SmsgwError: it cannot be written, and trying again would not help.
         """
-        while True:
-            try:
-                await asyncio.shield(self._batch.submit(finding))
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("charge.not_recorded", payment=finding.payment, charge=finding.charge, error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-            else:
-                return
+        told = log.bind(payment=finding.payment, charge=finding.charge)
+        await insist(
+            lambda: asyncio.shield(self._batch.submit(finding)),
+            put_off=lambda error: told.warning("charge.not_recorded", error=str(error)),
+        )
 
     async def close(self) -> None:
         """Finish what waits."""

@@ -11,10 +11,10 @@ from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import UNSENT, Cashbox
 from smsgw.flows.payments.effects import Effects, nothing
 from smsgw.flows.ports import Catalog, Ports
-from smsgw.store import payments as store
+from smsgw.store import charges
+from smsgw.store.charges import ChargeRow
 from smsgw.store.database import Transaction
 from smsgw.store.mts import Settled
-from smsgw.store.payments import ChargeRow
 
 # answered: by command_status. lost: no answer can come any more. expired, unsent: it was certainly never sent.
 Kind = Literal["answered", "lost", "expired", "unsent"]
@@ -163,12 +163,12 @@ class Listener:
         """Take receipts of billed messages."""
         if not news:
             return Judged(effects=nothing(), events={})
-        charges = {one.mt: one for one in await store.charges_of_mts(transaction, {one.mt for one in news})}
+        attempts = {one.mt: one for one in await charges.of_mts(transaction, {one.mt for one in news})}
         book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
-        await book.load(transaction, {charge.payment for charge in charges.values()})
+        await book.load(transaction, {charge.payment for charge in attempts.values()})
         meant: dict[str, str] = {}
         for one in news:
-            charge = charges.get(one.mt)
+            charge = attempts.get(one.mt)
             if charge is None or book.find(charge.payment) is None:
                 continue
             latest = book.charge(charge.payment)
@@ -186,22 +186,22 @@ class Listener:
     async def recover(self, transaction: Transaction, now_ms: int) -> Lost:
         """At the start: what this node may have sent when it died is unknown."""
         book = Book(self._ports, self._catalog, now_ms)
-        charges = [one for one in await store.working(transaction, self._ports.node) if one.status == Stand.INTENT]
-        return await self._lose(transaction, book, charges)
+        begun = [one for one in await charges.working(transaction, self._ports.node) if one.status == Stand.INTENT]
+        return await self._lose(transaction, book, begun)
 
     async def inherit(self, transaction: Transaction, now_ms: int, count: int) -> Lost:
         """Take from nodes that are gone: what they may have sent is unknown, the rest is ours to send."""
         book = Book(self._ports, self._catalog, now_ms)
-        found = await store.orphans(transaction, self._ports.node, count)
-        charges = [one for one in found if one.link in self._catalog.links]  # the others are for a node that has theirs
-        await book.load(transaction, {one.payment for one in charges})
-        for one in charges:
+        found = await charges.orphans(transaction, self._ports.node, count)
+        ours = [one for one in found if one.link in self._catalog.links]  # the others are for a node that has theirs
+        await book.load(transaction, {one.payment for one in ours})
+        for one in ours:
             charge = book.charge(one.payment)
             if charge is not None and charge.id == one.id and charge.status == Stand.QUEUED:
                 book.change_charge(charge, node=self._ports.node)
                 book.effects.again.append((charge.link, charge.id, now_ms))
-        lost = await self._lose(transaction, book, [one for one in charges if one.status == Stand.INTENT])
-        return structs.replace(lost, count=len(charges))
+        lost = await self._lose(transaction, book, [one for one in ours if one.status == Stand.INTENT])
+        return structs.replace(lost, count=len(ours))
 
     async def _lose(self, transaction: Transaction, book: Book, charges: Sequence[ChargeRow]) -> Lost:
         await book.load(transaction, {one.payment for one in charges})

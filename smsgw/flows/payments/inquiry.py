@@ -5,7 +5,6 @@ two answers end it: charged, and not charged. That the API knows no such attempt
 itself, again and again, for so long that a request on its way would have arrived.
 """
 
-import asyncio
 from typing import Final
 
 import msgspec
@@ -20,8 +19,9 @@ from smsgw.flows.payments.hands import Hands
 from smsgw.flows.payments.orders import order_of
 from smsgw.flows.ports import Catalog, Charged, Charger, Ports
 from smsgw.kit.logs import get_logger
-from smsgw.store import payments as store
-from smsgw.store.payments import ChargeRow
+from smsgw.kit.turns import Turns
+from smsgw.store import charges, payments as store
+from smsgw.store.charges import ChargeRow
 
 log = get_logger(__name__)
 
@@ -32,7 +32,6 @@ PARALLEL: Final = 4  # questions at a time to one operator
 _PAGE: Final = 2_000  # attempts that are looked after at a time; the others have their turn
 _LOOK_MS: Final = 30_000  # between two looks into the store
 _STIRRED_MS: Final = 2_000  # the same, when there is something new
-_AGAIN_S: Final = 0.5  # pause while the store cannot be read
 _terms = msgspec.json.Decoder(Terms, strict=False)
 
 
@@ -59,8 +58,12 @@ class Inquirer:
         self._asking: set[str] = set()
         self._after = ""  # where the next page begins
         self._look_ms = 0  # monotonic
-        self._woken = asyncio.Event()
-        self.hands = Hands(PARALLEL, self._woken.set)
+        self._turns = Turns(
+            self.turn,
+            rest_s=self._rest_s,
+            put_off=lambda error: log.warning("inquiry.put_off", error=str(error)),
+        )
+        self.hands = Hands(PARALLEL, self._turns.wake)
 
     def hear(self, effects: Effects) -> None:
         """Hear that attempts may have become unknown, or have been settled by somebody else."""
@@ -77,31 +80,16 @@ class Inquirer:
         soon_ms = self._ports.clock.monotonic_ms() + _STIRRED_MS
         if soon_ms < self._look_ms:
             self._look_ms = soon_ms
-            self._woken.set()
+            self._turns.wake()
 
     async def run(self) -> None:
         """Ask what is due, until it is cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("inquiry.put_off", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            await self._rest()
+        await self._turns.run()
 
-    async def _rest(self) -> None:
+    def _rest_s(self) -> float:
         free = (name for name, row in self._open.items() if self.hands.free(row.link) and name not in self._asking)
         due_ms = [self._look_ms, *(self._next[name] for name in free)]
-        wait_s = max(0.001, (min(due_ms) - self._ports.clock.monotonic_ms()) / 1000)
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+        return (min(due_ms) - self._ports.clock.monotonic_ms()) / 1000
 
     async def turn(self) -> None:
         """Look into the store if it is time, and begin to ask what is due."""
@@ -121,7 +109,7 @@ class Inquirer:
     async def _look(self) -> None:
         """Read the next page of those that are open."""
         async with self._ports.database.read() as reader:
-            rows = await store.asked(reader, self._ports.node, self._after, _PAGE)
+            rows = await charges.asked(reader, self._ports.node, self._after, _PAGE)
         self._seen.update(row.id for row in rows)
         self._after = rows[-1].id if len(rows) == _PAGE else ""
         now_ms = self._ports.clock.monotonic_ms()

@@ -10,11 +10,11 @@ from typing import Final
 from smsgw.domain.goods import Merchant
 from smsgw.flows.amend import Refused
 from smsgw.flows.audit import entry
-from smsgw.flows.payments.desk import Whose
+from smsgw.flows.payments.whose import Whose
 from smsgw.flows.ports import Ports
-from smsgw.store import audit, payments as store
+from smsgw.store import audit, methods as store
 from smsgw.store.database import Transaction
-from smsgw.store.payments import MethodRow
+from smsgw.store.methods import MethodRow
 
 LAST: Final = f"pm_{'z' * 26}"  # above the highest id
 _DAY_MS: Final = 86_400_000
@@ -23,7 +23,7 @@ _DAY_MS: Final = 86_400_000
 async def get(ports: Ports, name: str, whose: Whose) -> MethodRow | None:
     """Return a remembered number, also one that was removed; None when there is none, or it is somebody else's."""
     async with ports.database.read() as reader:
-        row = await store.method(reader, name)
+        row = await store.get(reader, name)
     if row is None:
         return None
     mine = whose.merchants is None or row.merchant in whose.merchants
@@ -36,8 +36,8 @@ async def listed(
     """Return a merchant's remembered numbers with ids below one, the latest first; or the one of a phone."""
     async with ports.database.read() as reader:
         if msisdn is None:
-            return await store.methods(reader, merchant, test=test, before=before, count=count)
-        row = await store.method_of(reader, merchant, msisdn, test=test)
+            return await store.listed(reader, merchant, test=test, before=before, count=count)
+        row = await store.of_phone(reader, merchant, msisdn, test=test)
     return [row] if row is not None and row.id < before else []
 
 
@@ -45,7 +45,7 @@ async def remove(ports: Ports, name: str, actor: str) -> None:
     """Forget a number; once more changes nothing."""
 
     async def body(transaction: Transaction) -> None:
-        if await store.remove_method(transaction, name, ports.clock.now_ms()):
+        if await store.remove(transaction, name, ports.clock.now_ms()):
             await audit.record(transaction, [entry(ports, actor, "payment_method.removed", name, {})])
 
     await ports.database.transact(body)

@@ -3,7 +3,8 @@
 from smsgw.domain.goods import Terms
 from smsgw.flows.ports import Catalog, Order
 from smsgw.settings import ChargeProfile
-from smsgw.store.payments import ChargeRow, PaymentRow
+from smsgw.store.charges import ChargeRow
+from smsgw.store.payments import PaymentRow
 
 
 def order_of(catalog: Catalog, row: PaymentRow, charge: ChargeRow, terms: Terms) -> Order:

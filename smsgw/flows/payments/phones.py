@@ -4,9 +4,9 @@ from typing import Final
 
 from smsgw.flows.audit import entry
 from smsgw.flows.ports import Ports
-from smsgw.store import audit, payments as store
+from smsgw.store import audit, phones as store
 from smsgw.store.database import Transaction
-from smsgw.store.payments import BlockRow
+from smsgw.store.phones import BlockRow
 
 ALL: Final = ""  # instead of a merchant's name
 

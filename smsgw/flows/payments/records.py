@@ -10,7 +10,7 @@ from smsgw.domain.charging import Stand
 from smsgw.domain.goods import Terms
 from smsgw.domain.records import COLUMNS, Attempt, Judged, Line, Verdict, judge, read
 from smsgw.errors import SmsgwError
-from smsgw.flows.payments.desk import Payments
+from smsgw.flows.payments.resolving import Resolver
 from smsgw.flows.ports import Ports
 from smsgw.kit.clock import rfc3339
 from smsgw.store import records as store
@@ -98,7 +98,7 @@ def _attempt(row: AttemptRow) -> Attempt:
     )
 
 
-async def take(payments: Payments, one: Judged, actor: str) -> None:
+async def take(resolver: Resolver, one: Judged, actor: str) -> None:
     """Let a payment know what a line proves; the same line again changes nothing."""
     if one.attempt is None or one.verdict in {Verdict.AGREES, Verdict.UNKNOWN}:
         return
@@ -113,7 +113,7 @@ async def take(payments: Payments, one: Judged, actor: str) -> None:
         "finding": one.why,
         "actor": actor,
     }
-    await payments.record(one.attempt.payment, charged=line.charged, told=told, again=one.again or _is_other(one))
+    await resolver.record(one.attempt.payment, charged=line.charged, told=told, again=one.again or _is_other(one))
 
 
 def _is_other(one: Judged) -> bool:

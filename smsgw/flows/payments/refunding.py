@@ -5,21 +5,25 @@ nothing twice; so what nobody knows about is asked for again, with pauses that g
 requests at once may both find that nothing was given yet: a refund is asked for by the node that has its attempt.
 """
 
-import asyncio
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from smsgw.domain.goods import Terms
 from smsgw.errors import SmsgwError
+from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.hands import Hands
 from smsgw.flows.payments.orders import has_api, order_of
 from smsgw.flows.ports import Back, Catalog, Charger, Ports, Refunded
 from smsgw.kit.logs import get_logger
-from smsgw.store import payments as store
-from smsgw.store.payments import ChargeRow, RefundRow
+from smsgw.kit.turns import Turns
+from smsgw.store import charges, payments as store, refunds
+from smsgw.store.charges import ChargeRow
+from smsgw.store.database import Transaction
+from smsgw.store.refunds import RefundRow
 
 log = get_logger(__name__)
 
@@ -28,7 +32,6 @@ FIRST_MS: Final = 5_000  # the shortest pause
 LONGEST_MS: Final = 3_600_000
 _PAGE: Final = 1_000  # refunds that are looked after at a time; the others have their turn
 _LOOK_MS: Final = 5_000  # between two looks into the store: commands and other nodes ask for refunds too
-_AGAIN_S: Final = 0.5  # pause while the store cannot be read
 _ALL: Final = "refunds"
 _terms = msgspec.json.Decoder(Terms, strict=False)
 
@@ -39,7 +42,7 @@ class Refunder:
     Args:
         ports: the world.
         catalog: links and what is sold.
-        payments: records what comes of it.
+        payments: do what follows.
         charger: the way out.
     """
 
@@ -54,33 +57,23 @@ class Refunder:
         self._mine: set[str] = set()  # of requests to this node: nobody can have asked the operator before
         self._after = ""
         self._look_ms = 0
-        self._woken = asyncio.Event()
-        self.hands = Hands(PARALLEL, self._woken.set)
+        self._turns = Turns(
+            self.turn,
+            rest_s=lambda: _LOOK_MS / 1000,
+            put_off=lambda error: log.warning("refunds.put_off", error=str(error)),
+        )
+        self.hands = Hands(PARALLEL, self._turns.wake)
 
     def hear(self, effects: Effects) -> None:
         """Hear of new refunds."""
         if effects.refunds:
             self._mine.update(effects.refunds)
             self._look_ms = 0
-            self._woken.set()
+            self._turns.wake()
 
     async def run(self) -> None:
         """Ask for what is due, until it is cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("refunds.put_off", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            try:
-                async with asyncio.timeout(_LOOK_MS / 1000):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+        await self._turns.run()
 
     async def turn(self) -> None:
         """Look into the store if it is time, and begin what is due."""
@@ -97,7 +90,7 @@ class Refunder:
 
     async def _look(self) -> None:
         async with self._ports.database.read() as reader:
-            rows = await store.pending_refunds(reader, self._after, _PAGE)
+            rows = await refunds.pending(reader, self._after, _PAGE)
         whole = len(rows) < _PAGE and not self._after
         self._after = rows[-1].id if len(rows) == _PAGE else ""
         now_ms = self._ports.clock.monotonic_ms()
@@ -127,13 +120,13 @@ class Refunder:
     async def _back(self, row: RefundRow) -> Back | None:
         async with self._ports.database.read() as reader:
             payment = await store.get(reader, row.payment)
-            charges = await store.charges_of(reader, [row.payment])
-        if payment is None or not charges:
+            attempts = await charges.of_payments(reader, [row.payment])
+        if payment is None or not attempts:
             log.error("refund.without_charge", refund=row.id, payment=row.payment)
             return None
-        if not await self._is_ours(charges[-1]):
+        if not await self._is_ours(attempts[-1]):
             return None
-        order = order_of(self._catalog, payment, charges[-1], _terms.decode(payment.charge))
+        order = order_of(self._catalog, payment, attempts[-1], _terms.decode(payment.charge))
         return Back(refund=row.id, order=order, amount_minor=row.amount_minor)
 
     async def _is_ours(self, charge: ChargeRow) -> bool:
@@ -143,7 +136,7 @@ class Refunder:
             return True
         if not has_api(self._catalog, charge.link):
             return False
-        return await self._ports.database.transact(lambda transaction: store.adopt(transaction, charge, node))
+        return await self._ports.database.transact(lambda transaction: charges.adopt(transaction, charge, node))
 
     async def _call(self, back: Back) -> Refunded:
         try:
@@ -158,10 +151,27 @@ class Refunder:
             bound.warning("refund.unknown", error=came.error)
             return
         told = {"http_status": came.http_status, "error": came.error}
-        await self._payments.refund_ended(row, done=came.outcome == "done", told=told)
+        await self.ended(row, done=came.outcome == "done", told=told)
         self._open.pop(row.id, None)
         if came.outcome == "refused":
             bound.error("refund.refused", error=came.error)
+
+    async def ended(self, refund: RefundRow, *, done: bool, told: Mapping[str, Any]) -> bool:
+        """Take what an operator's HTTP API says of a refund; False: it had ended before."""
+        ports = self._ports
+
+        async def body(transaction: Transaction) -> Effects | None:
+            book = Book(ports, self._catalog, ports.clock.now_ms())
+            await book.load(transaction, [refund.payment])
+            standing = {one.id: one.status for one in await refunds.of_payment(transaction, refund.payment)}
+            if standing.get(refund.id) != "pending":  # the same answer has come twice, or to another node
+                return None
+            self._payments.cashbox.refund_ended(book, refund, done=done, told=told)
+            return await book.write(transaction)
+
+        effects = await ports.database.transact(body)
+        self._payments.done(effects)
+        return effects is not None
 
     async def close(self, seconds: float) -> None:
         """Let the calls under way come to their end, so long at most; the others are made again."""

@@ -15,7 +15,7 @@ from smsgw.domain.goods import Merchant
 from smsgw.flows.payments.events import Payment
 from smsgw.flows.payments.methods import proven_until_ms
 from smsgw.flows.ports import Ports
-from smsgw.store import payments as store
+from smsgw.store import methods, payments as store
 
 _PURPOSE: Final = "remembered number"
 _FORM = re.compile(r"(pm_[0-9a-z]{26})\.([0-9a-z]{26})\.([0-9A-Za-z_-]{16,64})").fullmatch
@@ -43,7 +43,7 @@ async def number_of(ports: Ports, merchant: Merchant, token: str) -> Remembered 
     if form is None or not merchant.settings.remember_numbers or not _is_ours(ports, form[1], form[2], form[3]):
         return None
     async with ports.database.read() as reader:
-        row = await store.method(reader, form[1])
+        row = await methods.get(reader, form[1])
         by = await store.get(reader, f"pay_{form[2]}")
     if row is None or by is None or row.removed_ms is not None or row.merchant != merchant.name:
         return None

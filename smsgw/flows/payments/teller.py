@@ -4,30 +4,27 @@ A payment waits in its attempt, queued, until one of its link's few places is fr
 where nobody knows, the attempt is never made again: the operator is asked about it (inquiry.py).
 """
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from smsgw.domain.charging import Said, Stand, Told
-from smsgw.errors import SmsgwError
 from smsgw.flows.payments.book import Book
 from smsgw.flows.payments.charging import START_MS, UNSENT, Cashbox
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.findings import Finding, Findings, evidence
 from smsgw.flows.payments.hands import Hands
+from smsgw.flows.payments.lines import Lines, PutOff
 from smsgw.flows.payments.orders import has_api, order_of, profile_of
 from smsgw.flows.ports import Catalog, Charged, Charger, Order, Ports
 from smsgw.kit.logs import get_logger
-from smsgw.store import payments as store
+from smsgw.kit.turns import Turns
+from smsgw.store import charges
 from smsgw.store.database import Transaction
 
 log = get_logger(__name__)
 
 PARALLEL: Final = 20  # calls at a time to one operator
-_CAPACITY: Final = 5_000  # payments held for a link; more wait in the store
-_AGAIN_S: Final = 0.5  # pause while the store cannot write
-LOOK_AROUND_MS: Final = 10_000  # what was committed while its answer was lost waits in the store, and nobody tells us
+_Place: TypeAlias = tuple[str, str]  # link, payment
 
 
 class Teller:
@@ -58,90 +55,50 @@ class Teller:
         self._charger = charger
         self._findings = findings
         self._done = done
-        self._waiting: dict[str, deque[str]] = {name: deque() for name in catalog.links}
-        self._held: set[str] = set()  # payments that wait here
-        self._later: dict[str, int] = {}  # {attempt that was put off: not before, by the clock that never goes back}
-        self._lacking = True  # the store may have attempts that are not held
-        self._around_ms = 0  # monotonic; of the next look into the store
-        self._woken = asyncio.Event()
-        self.hands = Hands(PARALLEL, self._woken.set)
+        self._lines: Lines[_Place] = Lines(catalog.links, lambda place: place)
+        self._put_off = PutOff(ports.clock)
+        self._turns = Turns(
+            self.turn,
+            rest_s=self._put_off.wait_s,
+            put_off=lambda error: log.warning("charges.put_off", error=str(error)),
+        )
+        self.hands = Hands(PARALLEL, self._turns.wake)
 
     def hear(self, effects: Effects) -> None:
         """Hear what a transaction about payments has left to be done."""
         for payment in effects.direct:
-            self._hold(effects.changed[payment].link, payment)
-        now_ms, monotonic_ms = self._ports.clock.now_ms(), self._ports.clock.monotonic_ms()
+            self._lines.hold((effects.changed[payment].link, payment))
         for link, charge, at_ms in effects.again:
             if has_api(self._catalog, link):
-                self._later[charge] = monotonic_ms + max(0, at_ms - now_ms)
+                self._put_off.add(charge, at_ms)
         if effects.direct or effects.again:
-            self._woken.set()
+            self._turns.wake()
 
     def look_again(self) -> None:
         """Hear that the store may have attempts that are not held."""
-        self._lacking = True
-        self._woken.set()
-
-    def _hold(self, link: str, payment: str) -> None:
-        line = self._waiting.get(link)
-        if line is None or payment in self._held:
-            return
-        if len(line) >= _CAPACITY:
-            self._lacking = True
-            return
-        line.append(payment)
-        self._held.add(payment)
+        self._lines.lacking = True
+        self._turns.wake()
 
     async def run(self) -> None:
         """Charge what waits, until it is cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self.turn()
-            except SmsgwError as error:
-                if not error.retry:
-                    raise
-                log.warning("charges.put_off", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
-            await self._rest()
-
-    async def _rest(self) -> None:
-        next_ms = min([self._around_ms, *self._later.values()])
-        wait_s = max(0.001, (next_ms - self._ports.clock.monotonic_ms()) / 1000)
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
+        await self._turns.run()
 
     async def turn(self) -> None:
         """Read back what is lacking, and begin what there is room for."""
         await self._read_back()
-        while batch := self._next():
+        while batch := self._lines.take(self.hands.free):
             began_ms = self._ports.clock.monotonic_ms()
             try:
                 orders, effects = await self._ports.database.transact(lambda tx, some=batch: self._intend(tx, some))  # type: ignore[misc]  # mypy can't type a lambda's default
             except BaseException:
-                for link, payment in reversed(batch):
-                    self._waiting[link].appendleft(payment)
-                    self._held.add(payment)
+                self._lines.put_back(batch)
                 raise
             self._done(effects)
             for order, intent_ms in orders:
                 self.hands.begin(order.link, f"charge {order.charge}", self._charge(order, intent_ms, began_ms))
 
-    def _next(self) -> list[tuple[str, str]]:
-        batch: list[tuple[str, str]] = []
-        for link, line in self._waiting.items():
-            for _ in range(min(self.hands.free(link), len(line))):
-                payment = line.popleft()
-                self._held.discard(payment)
-                batch.append((link, payment))
-        return batch
-
     async def _intend(
-        self, transaction: Transaction, batch: Sequence[tuple[str, str]]
+        self, transaction: Transaction, batch: Sequence[_Place]
     ) -> tuple[list[tuple[Order, int | None]], Effects]:
         """Write intents; return the orders that are to be given when that is on disk, and when each was intended."""
         book = Book(self._ports, self._catalog, self._ports.clock.now_ms())
@@ -197,22 +154,18 @@ class Teller:
 
     async def _read_back(self) -> None:
         """Hold what the store has and nobody holds: after a start, an overflow, a takeover, a refusal."""
-        now_ms = self._ports.clock.monotonic_ms()
-        due = {charge for charge, at_ms in self._later.items() if at_ms <= now_ms}
-        full = any(len(line) > _CAPACITY // 2 for line in self._waiting.values())
-        around = now_ms >= self._around_ms
-        if around:
-            self._around_ms = now_ms + LOOK_AROUND_MS
-        if not due and (full or not (self._lacking or around)):
+        lines, due = self._lines, self._put_off.due()
+        full = lines.full
+        around = lines.look_around(self._ports.clock.monotonic_ms())
+        if not due and (full or not (lines.lacking or around)):
             return
-        self._lacking = self._lacking and full
+        lines.lacking = lines.lacking and full
         async with self._ports.database.read() as reader:
-            rows = await store.working(reader, self._ports.node)
-        for charge in due:
-            del self._later[charge]
+            rows = await charges.working(reader, self._ports.node)
+        self._put_off.drop(due)
         for row in rows:
-            if row.way == "direct" and row.status == Stand.QUEUED and row.id not in self._later:
-                self._hold(row.link, row.payment)
+            if row.way == "direct" and row.status == Stand.QUEUED and row.id not in self._put_off:
+                lines.hold((row.link, row.payment))
 
     async def close(self, seconds: float) -> None:
         """Let the calls under way come to their end, so long at most; of the others nobody knows."""

@@ -17,7 +17,8 @@ from smsgw.settings import LinkSettings
 from smsgw.settings.merchant import Language
 from smsgw.settings.submission import Unset
 from smsgw.smpp import tlvs
-from smsgw.store.payments import ChargeRow, PaymentRow
+from smsgw.store.charges import ChargeRow
+from smsgw.store.payments import PaymentRow
 from smsgw.text.segments import Outlet, Segment, split
 
 MOST_PARTS: Final = 3  # SMS that a question or a free answer may take
@@ -69,7 +70,15 @@ class Words:
             "yes": f"{yes} {row.reference}" if row.reference else yes,
             "no": wording.no_word(language),
             "reference": row.id[-_REFERENCE:].upper(),
+            "address": self._free_address(),
         }
+
+    def _free_address(self) -> str:
+        """Return where the buyer may write to without the operator's taking a payment's money for it."""
+        known, billed = self._catalog.reply_addresses, self._catalog.billed_addresses
+        places = [(self._row.link, one) for one in self._merchant.settings.reply_addresses]
+        free = [address for place in places if place in known and place not in billed for address in place[1:]]
+        return self._row.reply_address if self._row.reply_address in free or not free else free[0]
 
     def question(self) -> list[Outgoing]:
         """Return the question."""

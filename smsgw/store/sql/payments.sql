@@ -31,12 +31,37 @@ from payments where merchant = :merchant and test = :test and id < :before and (
 order by id desc limit :count;
 
 -- name: searched
--- Payments that have all that is asked for, the latest first; what is '' or 0 is not asked for.
+-- Payments that have all that is asked for, the latest first; what is '' is not asked for.
 select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
     reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
     created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
 from payments where id >= :first and (:merchant = '' or merchant = :merchant) and (:status = '' or status = :status)
-    and (:msisdn = '' or msisdn = :msisdn) and (:odd = 0 or discrepancy is not null)
+order by id desc limit :count;
+
+-- name: searched_phone
+-- The same, of one phone; what is '' or 0 is not asked for.
+select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
+    created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
+from payments where msisdn = :msisdn and id >= :first and (:merchant = '' or merchant = :merchant)
+    and (:status = '' or status = :status) and (:odd = 0 or discrepancy is not null)
+order by id desc limit :count;
+
+-- name: searched_odd
+-- The same, of those with a discrepancy.
+select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
+    created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
+from payments where discrepancy is not null and id >= :first and (:merchant = '' or merchant = :merchant)
+    and (:status = '' or status = :status)
+order by id desc limit :count;
+
+-- name: searched_unknown
+-- The same, of those of which nobody knows whether they were charged.
+select id, merchant, test, product, units, tariff, amount_minor, currency, link, msisdn, language, way, charge,
+    reply_address, address_key, reference, merchant_reference, state, channel, method, status, reason, seq, facts,
+    created_ms, confirm_by_ms, prompted_ms, confirmed_ms, settled_ms, due_ms, refunded_minor, discrepancy
+from payments where status = 'charge_unknown' and id >= :first and (:merchant = '' or merchant = :merchant)
 order by id desc limit :count;
 
 -- name: unknown

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from smsgw.web.api.openapi import Document
 from smsgw.web.api.problem import PROBLEMS
+from smsgw.web.api.trials import TRIALS
 
 _CODE = re.compile(r"`([^`]+)`")
 _LOOKED_AT: Final = {"service": "example-weather", "code": "ABCD-EFGH", "visitor_ip": "203.0.113.7"}
@@ -30,6 +31,35 @@ _EXAMPLES: Final = {  # a body for each type of request
     "RotateRequest": {"overlap_s": 86_400},
 }
 _QUERIES: Final = {"service": "example-weather", "msisdn": "359888123456", "code": "ABCD-EFGH"}
+_CHECKOUT: Final = (  # fields of the address, in the buyer's browser (web/checkout/form.py)
+    ("product", "string", "What is bought; without it the buyer chooses."),
+    (
+        "reference",
+        "string",
+        (
+            "Your name for the order, up to 100 visible characters of ASCII without `~`. Another try at the same "
+            "order has it followed by `~2`, `~3` …, nine at most, and none while one before is paid or may still be."
+        ),
+    ),
+    ("state", "string", "Your own, given back: random, from the visitor's session."),
+    ("layout", "two_pages | one_page", "Goods and number apart or together."),
+    ("lang", "en | bg | uk | ru", "Otherwise the browser's."),
+)
+_PROOF: Final = (  # flows/payments/returning.py
+    ("iss", "string", "`smsgw`."),
+    ("aud", "string", "The merchant. Check that it is you."),
+    ("jti", "string", "The payment. Spend it once."),
+    ("outcome", "string", "The payment's `status`; only `succeeded` means paid."),
+    ("product", "string", ""),
+    ("units", "integer", ""),
+    ("amount_minor", "integer", "In the currency's minor units."),
+    ("currency", "string", "ISO 4217."),
+    ("merchant_reference", "string", "Your name for the payment."),
+    ("state", "string", ""),
+    ("test", "boolean", "Paid at a simulated operator: no money was taken."),
+    ("iat", "integer", "Seconds since 1970."),
+    ("exp", "integer", "Seconds since 1970."),
+)
 _CURL: Final = "Authorization: Bearer smsgw_live_…"
 
 
@@ -50,6 +80,12 @@ def page(document: Document) -> Callable[[web.Request], Awaitable[web.Response]]
             for part in next(iter(document["webhooks"].values()))["post"]["parameters"]
         ],
         "claims": _fields(schemas["Claims"], schemas),
+        "proof": [_row(*one) for one in _PROOF],
+        "checkout": [_row(*one, required=False) for one in _CHECKOUT],
+        "trials": [
+            {"digits": one.digits, "does": _prose(one.does), "events": one.events, "reason": one.reason}
+            for one in TRIALS
+        ],
         "problems": [{"code": code, "status": status, "title": title} for code, (status, title) in PROBLEMS.items()],
     }
 
@@ -57,6 +93,10 @@ def page(document: Document) -> Callable[[web.Request], Awaitable[web.Response]]
         return aiohttp_jinja2.render_template("docs.html", request, values)
 
     return show
+
+
+def _row(name: str, kind: str, text: str, *, required: bool = True) -> Document:
+    return {"name": name, "place": "", "required": required, "kind": kind, "text": _prose(text)}
 
 
 def _event(kind: str, one: Document, schemas: Document) -> Document:

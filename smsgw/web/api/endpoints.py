@@ -1,18 +1,16 @@
 """/v1/webhook-endpoints: where merchants are told what happens, opened again after a 410, and the secret that signs."""
 
-from collections.abc import Callable, Collection
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from smsgw.flows import deliveries, endpoints, secrets
-from smsgw.flows.ports import Catalog, Ports
 from smsgw.web.api import repeats
 from smsgw.web.api.codes import moment
 from smsgw.web.api.gate import one_of
 from smsgw.web.api.operations import Call, Moment, Operation
+from smsgw.web.api.posting import PostingRoom
 from smsgw.web.api.problem import Fault
-from smsgw.web.api.repeats import Repeats
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -48,21 +46,8 @@ class Rotated(Struct, frozen=True, kw_only=True):
     secret: Annotated[str | None, Meta(description="`whsec_…` (Standard Webhooks). Null: it was revoked meanwhile.")]
 
 
-class EndpointRoom:
-    """Endpoints.
-
-    Args:
-        ports: the world.
-        catalog: who has an address.
-        again: keeps requests from being done twice.
-        wake: hears whose events are due; must not fail or wait.
-    """
-
-    def __init__(self, ports: Ports, catalog: Catalog, again: Repeats, wake: Callable[[Collection[str]], None]) -> None:
-        self._ports = ports
-        self._catalog = catalog
-        self._again = again
-        self._wake = wake
+class EndpointRoom(PostingRoom):
+    """Endpoints."""
 
     def operations(self) -> list[Operation]:
         """Describe them."""

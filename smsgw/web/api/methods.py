@@ -9,12 +9,13 @@ from smsgw.flows.payments.methods import LAST
 from smsgw.flows.ports import Catalog, Ports
 from smsgw.kit.clock import rfc3339
 from smsgw.kit.masking import mask_number
-from smsgw.store.payments import MethodRow
+from smsgw.store.methods import MethodRow
 from smsgw.web.api import repeats
 from smsgw.web.api.codes import moment
 from smsgw.web.api.gate import one_of
 from smsgw.web.api.operations import AnyName, Before, Call, Count, Moment, Operation
-from smsgw.web.api.payments import Typed, number, whose
+from smsgw.web.api.owned import whose
+from smsgw.web.api.payments import Typed, number
 from smsgw.web.api.problem import Fault
 from smsgw.web.api.repeats import Repeats
 

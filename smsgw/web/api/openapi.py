@@ -49,7 +49,8 @@ _ABOUT: Final = (
     "For merchants' servers. Every request carries an API key (`Authorization: Bearer smsgw_…`) and comes from one of "
     "the allowed addresses of the service or merchant. Whatever comes of a code is an answer with status 200; only "
     "faults are problems (RFC 9457), with a `code` that never changes. A key of test mode sees test codes and test "
-    "payments only, a live key live ones. `smsgw keys create` makes keys."
+    "payments only, a live key live ones; of a test payment the last four digits of the number say what becomes of it "
+    "(/docs#trials). `smsgw keys create` makes keys."
 )
 
 Document = dict[str, Any]

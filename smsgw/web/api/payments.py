@@ -1,31 +1,27 @@
-"""/v1/payments: asked for, looked at, canceled, refunded; what was posted about one, and what proves its consent."""
+"""/v1/payments: asked for, looked at, canceled."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Struct
 
 from smsgw.domain.goods import Merchant
 from smsgw.domain.numbers import e164
-from smsgw.domain.payments import Fact, Status
-from smsgw.flows import deliveries, idempotency
+from smsgw.domain.payments import Status
+from smsgw.flows import idempotency
 from smsgw.flows.amend import Refused
 from smsgw.flows.idempotency import Idempotency
 from smsgw.flows.payments import methods
 from smsgw.flows.payments.asking import NewPayment
-from smsgw.flows.payments.desk import LAST, Payments, Whose
-from smsgw.flows.payments.events import Refund, view_refund
+from smsgw.flows.payments.desk import LAST, Payments
+from smsgw.flows.payments.whose import Whose
 from smsgw.flows.ports import Ports
-from smsgw.kit.clock import rfc3339
 from smsgw.settings.merchant import Language
-from smsgw.store.payments import FactRow, PaymentRow
 from smsgw.web.api import repeats
 from smsgw.web.api.checks import State
-from smsgw.web.api.events import Event, event_of
 from smsgw.web.api.gate import merchant_of, one_of
 from smsgw.web.api.hosted import Hosted, HostedPayment
-from smsgw.web.api.operations import AnyName, Before, Call, Caller, Count, MerchantName, Moment, Operation
+from smsgw.web.api.operations import AnyName, Before, Call, Caller, Count, MerchantName, Operation
+from smsgw.web.api.owned import own, whose
 from smsgw.web.api.problem import Fault
 from smsgw.web.api.repeats import Repeats
 from smsgw.web.verify import is_state
@@ -62,20 +58,6 @@ class PaymentRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = False
 
 
-class RefundRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much goes back, and why."""
-
-    amount_minor: (
-        Annotated[
-            int, Meta(description="In the currency's minor units; left out: all that is left.", ge=1, le=100_000_000)
-        ]
-        | None
-    ) = None
-    reason: Annotated[
-        str, Meta(description="Your own words, for the records.", min_length=1, max_length=200, pattern="^[^\\u0000]*$")
-    ]
-
-
 class PaymentQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which payments."""
 
@@ -91,48 +73,6 @@ class PaymentPage(Struct, frozen=True, kw_only=True):
 
     payments: list[HostedPayment]
     more: Annotated[str | None, Meta(description="The next page is `before` this.")]
-
-
-class Refunds(Struct, frozen=True, kw_only=True):
-    """A payment's refunds, the first first."""
-
-    refunds: list[Refund]
-
-
-class PaymentEvents(Struct, frozen=True, kw_only=True):
-    """Everything that was told about a payment, in its order."""
-
-    events: list[Event]
-
-
-class Consent(Struct, frozen=True, kw_only=True):
-    """The question, and the answer that was a YES."""
-
-    prompt: Annotated[str | None, Meta(description="The text of the question, as it was sent.")]
-    prompt_message: Annotated[str | None, Meta(description="The id of its SMS.")]
-    prompt_message_id: Annotated[str | None, Meta(description="The operator's own id of that SMS.")]
-    prompted_at: Annotated[str | None, Meta(description="When the operator took it.")]
-    answer: Annotated[str, Meta(description="The text of the answer, as it came.")]
-    answer_message: Annotated[str, Meta(description="The id of its SMS.")]
-    answered_at: Annotated[str, Meta(description="When it came.")]
-
-
-class FactShown(Struct, frozen=True, kw_only=True):
-    """Something that happened to a payment. Facts are only ever added."""
-
-    id: str
-    at: Moment
-    kind: Fact
-    told: dict[str, Any]
-
-
-class Evidence(Struct, frozen=True, kw_only=True):
-    """What proves a payment."""
-
-    payment: HostedPayment
-    consent: Annotated[Consent | None, Meta(description="Null: nobody has confirmed it.")]
-    facts: list[FactShown]
-    refunds: list[Refund]
 
 
 _OF_REQUEST: Final = (
@@ -152,7 +92,16 @@ _OF_REQUEST: Final = (
     "method_needs_verification",
     *repeats.AT_ONCE,
 )
-_CHANGES: Final = ("not_found", *repeats.AT_ONCE)
+_ABOUT_CREATE: Final = (
+    "Sends the question to the phone; the price is the product's at the phone's operator. Give "
+    "`msisdn` or `method`, one of them. Nothing is paid yet: wait for `payment.succeeded`, or ask now "
+    "and then. A phone answers one question at a time (409 `confirmation_open`). A `method` whose "
+    "number was never confirmed, or not for the merchant's `verify_number_days`, is refused (409 "
+    "`method_needs_verification`): ask for the number then, and send it with `remember`. Send an "
+    "`Idempotency-Key` of your own with it: the same request with the same key has the same answer for "
+    "24 hours (`Idempotent-Replayed: true`), and while the first is worked on, 409 "
+    "`idempotency_in_progress`. With a test key a simulated operator is paid, with no money."
+)
 
 
 class PaymentRoom:
@@ -181,16 +130,7 @@ class PaymentRoom:
                 path="/v1/payments",
                 name="createPayment",
                 summary="Ask a phone for a payment",
-                text=(
-                    "Sends the question to the phone; the price is the product's at the phone's operator. Give "
-                    "`msisdn` or `method`, one of them. Nothing is paid yet: wait for `payment.succeeded`, or ask now "
-                    "and then. A phone answers one question at a time (409 `confirmation_open`). A `method` whose "
-                    "number was never confirmed, or not for the merchant's `verify_number_days`, is refused (409 "
-                    "`method_needs_verification`): ask for the number then, and send it with `remember`. Send an "
-                    "`Idempotency-Key` of your own with it: the same request with the same key has the same answer for "
-                    "24 hours (`Idempotent-Replayed: true`), and while the first is worked on, 409 "
-                    "`idempotency_in_progress`. With a test key a simulated operator is paid, with no money."
-                ),
+                text=_ABOUT_CREATE,
                 scope="payments:write",
                 handler=self.create,
                 takes=PaymentRequest,
@@ -233,57 +173,7 @@ class PaymentRoom:
                 handler=self.cancel,
                 gives=HostedPayment,
                 idempotent=True,
-                problems=(*_CHANGES, "not_cancelable"),
-            ),
-            Operation(
-                method="POST",
-                path="/v1/payments/{id}/refunds",
-                name="refundPayment",
-                summary="Give money back",
-                text=(
-                    "All of it or a part, never more than was taken, however many requests race. By the operator's "
-                    "way, where it has one; otherwise `manual`: it is recorded, and you give it back by other means."
-                ),
-                scope="payments:refund",
-                handler=self.refund,
-                takes=RefundRequest,
-                gives=Refund,
-                idempotent=True,
-                status=201,
-                problems=(*_CHANGES, "not_refundable", "too_much"),
-            ),
-            Operation(
-                method="GET",
-                path="/v1/payments/{id}/refunds",
-                name="listRefunds",
-                summary="Look at a payment's refunds",
-                text="The first first.",
-                scope="payments:read",
-                handler=self.refunds,
-                gives=Refunds,
-                problems=("not_found",),
-            ),
-            Operation(
-                method="GET",
-                path="/v1/payments/{id}/events",
-                name="listPaymentEvents",
-                summary="Look at a payment's events",
-                text="As they were posted, in their order, with how far the delivery of each has come.",
-                scope="payments:read",
-                handler=self.events,
-                gives=PaymentEvents,
-                problems=("not_found",),
-            ),
-            Operation(
-                method="GET",
-                path="/v1/payments/{id}/evidence",
-                name="getEvidence",
-                summary="What proves a payment",
-                text="The question and the answer with their times and message ids, and every fact. For disputes.",
-                scope="payments:numbers",
-                handler=self.evidence,
-                gives=Evidence,
-                problems=("not_found",),
+                problems=("not_found", *repeats.AT_ONCE, "not_cancelable"),
             ),
         ]
 
@@ -352,72 +242,16 @@ class PaymentRoom:
 
     async def get(self, call: Call) -> HostedPayment:
         """Look at one."""
-        return self._hosted.show(call, await self._own(call))
+        return self._hosted.show(call, await own(self._payments, call))
 
     async def cancel(self, call: Call) -> HostedPayment:
         """Cancel one."""
-        row = await self._own(call)
+        row = await own(self._payments, call)
         with self._again.once(call, row.merchant) as once:
             done = await self._payments.cancel(row.id, whose(call.caller), call.caller.key.id, once)
         if done.repeated:
             repeats.say_repeated(call)
         return self._hosted.show(call, done.payment)
-
-    async def refund(self, call: Call) -> Refund:
-        """Give money back."""
-        body: RefundRequest = call.body
-        if not is_state(body.reason):
-            raise Fault("body_invalid", "reason has characters that cannot be kept - at `$.reason`")
-        row = await self._own(call)
-        with self._again.once(call, row.merchant) as once:
-            done = await self._payments.refund(
-                row.id,
-                body.amount_minor,
-                whose=whose(call.caller),
-                reason=body.reason,
-                actor=call.caller.key.id,
-                once=once,
-            )
-        if done.repeated:
-            repeats.say_repeated(call)
-        assert done.refund is not None
-        return view_refund(done.refund)
-
-    async def refunds(self, call: Call) -> Refunds:
-        """Look at what went back."""
-        story = await self._payments.story(call.request.match_info["id"], whose(call.caller))
-        if story is None:
-            raise unknown()
-        return Refunds(refunds=[view_refund(one) for one in story.refunds])
-
-    async def events(self, call: Call) -> PaymentEvents:
-        """Look at what was told."""
-        row = await self._own(call)
-        return PaymentEvents(events=[event_of(one) for one in await deliveries.of_subject(self._ports, row.id)])
-
-    async def evidence(self, call: Call) -> Evidence:
-        """Look at what proves it."""
-        story = await self._payments.story(call.request.match_info["id"], whose(call.caller))
-        if story is None:
-            raise unknown()
-        facts = [_fact(one) for one in story.facts]
-        return Evidence(
-            payment=self._hosted.show(call, story.payment),
-            consent=_consent(facts),
-            facts=facts,
-            refunds=[view_refund(one) for one in story.refunds],
-        )
-
-    async def _own(self, call: Call) -> PaymentRow:
-        row = await self._payments.get(call.request.match_info["id"], whose(call.caller))
-        if row is None:
-            raise unknown()
-        return row
-
-
-def whose(caller: Caller) -> Whose:
-    """Return which payments a caller may see."""
-    return Whose(merchants=caller.names, test=caller.key.test)
 
 
 def number(typed: str) -> str:
@@ -430,11 +264,6 @@ def number(typed: str) -> str:
     if msisdn is None:
         raise Fault("number_invalid", "send it in E.164, such as +359888123456")
     return msisdn
-
-
-def unknown() -> Fault:
-    """Return the answer to everything that is no payment of the caller's."""
-    return Fault("not_found", "there is no such payment of a merchant of yours")
 
 
 def _see_whether_whole(body: PaymentRequest) -> None:
@@ -451,32 +280,3 @@ def _see_whether_whole(body: PaymentRequest) -> None:
         raise Fault("body_invalid", "state has characters that cannot be kept - at `$.state`")
     if not body.merchant_reference.isprintable():
         raise Fault("body_invalid", "merchant_reference has characters that cannot be kept - at `$.merchant_reference`")
-
-
-_INNER: Final[Mapping[Fact, Sequence[str]]] = {Fact.CREATED: ("terms",)}  # between the operator and us
-_told = msgspec.json.Decoder(dict[str, Any])
-
-
-def _fact(row: FactRow) -> FactShown:
-    kind = Fact(row.kind)
-    told = {key: value for key, value in _told.decode(row.told).items() if key not in _INNER.get(kind, ())}
-    return FactShown(id=row.id, at=rfc3339(row.at_ms), kind=kind, told=told)
-
-
-def _consent(facts: Sequence[FactShown]) -> Consent | None:
-    confirmed = next((one for one in facts if one.kind is Fact.CONFIRMED), None)
-    if confirmed is None:
-        return None
-    prompted = next((one for one in facts if one.kind is Fact.PROMPTED), None)
-    question = prompted.told if prompted else {}
-    made = next((one.told for one in facts if one.kind is Fact.CREATED), {})
-    told = confirmed.told
-    return Consent(
-        prompt=made.get("prompt"),
-        prompt_message=question.get("mt"),
-        prompt_message_id=question.get("message_id"),
-        prompted_at=prompted.at if prompted else None,
-        answer=told.get("answer", ""),
-        answer_message=told.get("mo", ""),
-        answered_at=rfc3339(told["received_ms"]) if "received_ms" in told else confirmed.at,
-    )

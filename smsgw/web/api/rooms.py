@@ -19,8 +19,10 @@ from smsgw.settings import Web
 from smsgw.web.api import docs, openapi
 from smsgw.web.api.checks import Checks
 from smsgw.web.api.codes import CodeRoom
+from smsgw.web.api.deliveries import DeliveryRoom
 from smsgw.web.api.endpoints import EndpointRoom
 from smsgw.web.api.events import EventRoom
+from smsgw.web.api.evidence import EvidenceRoom
 from smsgw.web.api.gate import Gate
 from smsgw.web.api.hosted import Hosted
 from smsgw.web.api.methods import MethodRoom
@@ -30,6 +32,7 @@ from smsgw.web.api.plain import Plain
 from smsgw.web.api.problem import Fault
 from smsgw.web.api.products import ProductRoom
 from smsgw.web.api.redemptions import Redemptions
+from smsgw.web.api.refunds import RefundRoom
 from smsgw.web.api.repeats import Repeats
 from smsgw.web.api.returns import ReturnTokens
 from smsgw.web.api.traces import Traces
@@ -81,8 +84,11 @@ class Api:
         return [
             *ProductRoom(ports, catalog, payments.asker).operations(),
             *PaymentRoom(ports, payments, hosted, again, patience_s=settings.verify_timeout_s).operations(),
+            *RefundRoom(payments, again).operations(),
+            *EvidenceRoom(ports, payments, hosted).operations(),
             *MethodRoom(ports, catalog, again).operations(),
             *EventRoom(ports, catalog, again, desks.wake).operations(),
+            *DeliveryRoom(ports, catalog, again, desks.wake).operations(),
             *EndpointRoom(ports, catalog, again, desks.wake).operations(),
         ]
 

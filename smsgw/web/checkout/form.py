@@ -138,9 +138,11 @@ class Form:
         Raises:
             Refused: the payment may not be made.
         """
+        what = texts.get("do", "pay")
+        if what == "language":  # its address says which; what was typed is kept
+            return await self._show(visit, filled)
         if not visit.cookies.is_own(visit.merchant.name, texts.get("token", "")) or not filled.key:
             raise Unfit("form_expired", "the form was not shown in this browser")
-        what = texts.get("do", "pay")
         if what == "other":
             return await self._show(visit, structs.replace(filled, other=True))
         if what == "forget":
@@ -235,7 +237,7 @@ class Form:
             "known": known and numbers.masked(known.msisdn),
             "example": example,
             "field": field,
-            "complaint": _sentence(words, reason, example),
+            "complaint": _sentence(words, reason, example=example, address=merchant.settings.reply_addresses[0]),
             "forgotten": forgotten,
             "token": visit.cookies.form_token(merchant.name),
             "key": filled.key if _KEY(filled.key) else random_text(self._room.ports),
@@ -243,6 +245,7 @@ class Form:
             "here": f"/pay/{merchant.name}",
             "back": f"/pay/{merchant.name}?{urlencode(filled.carried)}",
             "leave": merchant.settings.return_url,
+            "form": "" if step == "goods" else "pay",  # in which the switch between languages stands
         }
         chosen = merchant.goods.get(filled.product)
         context["title"] = chosen.title_in(visit.language, merchant.settings.language) if chosen else ""
@@ -311,8 +314,8 @@ def _filled(fields: Mapping[str, str], merchant: Merchant) -> Filled | None:
     )
 
 
-def _sentence(words: Words, reason: str, example: str) -> str:
-    return str(getattr(words, reason, words.busy)).format(example=example) if reason else ""
+def _sentence(words: Words, reason: str, **values: str) -> str:
+    return str(getattr(words, reason, words.busy)).format_map(values) if reason else ""
 
 
 def _price(goods: Goods, words: Words, visit: _Visit) -> str:

@@ -20,7 +20,7 @@ from smsgw.domain.payments import Status
 from smsgw.errors import StoreUnavailable
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments import pages, returning
-from smsgw.flows.payments.desk import Whose
+from smsgw.flows.payments.whose import Whose
 from smsgw.settings.merchant import Language
 from smsgw.store.payments import PaymentRow
 from smsgw.web.checkout import languages

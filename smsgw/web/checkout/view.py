@@ -1,11 +1,13 @@
 """The frame of every page: its language and the switch to another, whose shop it is, where style and script are."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import aiohttp_jinja2
 from aiohttp import web
+from markupsafe import Markup, escape
 
 from smsgw.domain.goods import Merchant
 from smsgw.settings.merchant import Language
@@ -13,6 +15,12 @@ from smsgw.web.checkout import languages
 from smsgw.web.checkout.cookies import Cookies
 from smsgw.web.checkout.room import Room
 from smsgw.web.checkout.words import WORDS
+
+_CONTACTS: Final = (  # what a merchant may have written, and the address that opens it on a phone
+    (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "mailto:{}"),
+    (re.compile(r"\+?[0-9][0-9 ()/-]{3,}"), "tel:{}"),
+    (re.compile(r"https://\S+"), "{}"),
+)
 
 
 class View:
@@ -55,9 +63,12 @@ class View:
                 for code, words in WORDS.items()
             ],
             "merchant": merchant and merchant.settings.title,
-            "support": merchant and merchant.settings.support,
+            "help": escape(WORDS[language].help).format(support=_contact(merchant.settings.support))
+            if merchant
+            else "",
             "assets": self._room.assets,
             "test": False,
+            "form": "",
         }
         response = aiohttp_jinja2.render_template(f"checkout/{template}", request, {**frame, **context}, status=status)
         response.headers.update(self._room.headers)
@@ -77,3 +88,14 @@ class View:
         }
         response = self.render(request, "plain.html", merchant, language, context, status=status)
         return Cookies(request, self._room).write(response)
+
+
+def _contact(support: str) -> Markup:
+    """Return whom buyers ask, as a link where it is an address, a number or a page."""
+    for looks, scheme in _CONTACTS:
+        if looks.fullmatch(support):
+            plain = (
+                re.sub(r"[ ()/-]", "", support) if scheme.startswith("tel") else quote(support, safe="@:/?&=#%+.~-_")
+            )
+            return Markup('<a href="{}">{}</a>').format(scheme.format(plain), support)
+    return Markup("{}").format(support)

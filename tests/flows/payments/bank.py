@@ -11,8 +11,9 @@ from smsgw.flows.payments.inquiry import Inquirer
 from smsgw.flows.payments.refunding import Refunder
 from smsgw.flows.payments.teller import Teller
 from smsgw.flows.ports import Back, Charged, Order, Refunded
-from smsgw.store import payments as store
-from smsgw.store.payments import ChargeRow, RefundRow
+from smsgw.store import charges, refunds
+from smsgw.store.charges import ChargeRow
+from smsgw.store.refunds import RefundRow
 from tests.flows.payments.market import Market, market
 from tests.servers.engines import Engine
 
@@ -91,10 +92,7 @@ class Bank(Market):
         for _ in range(3):
             for one in (self.teller, self.inquirer, self.refunder):
                 await one.turn()
-                if self.api.open.is_set():
-                    await one.hands.rest()
-                else:
-                    await asyncio.sleep(0.05)
+                await one.hands.rest()
 
     async def wait(self, seconds: float) -> None:
         """Let time go by in steps, with everything done on the way."""
@@ -114,11 +112,11 @@ class Bank(Market):
 
     async def attempts(self, payment: str) -> list[ChargeRow]:
         async with self.database.read() as reader:
-            return await store.charges_of(reader, [payment])
+            return await charges.of_payments(reader, [payment])
 
     async def refunds(self, payment: str) -> list[RefundRow]:
         async with self.database.read() as reader:
-            return await store.refunds_of(reader, payment)
+            return await refunds.of_payment(reader, payment)
 
 
 def payment_phone(fields: dict[str, Any]) -> str:

@@ -12,14 +12,17 @@ from smsgw.domain.payments import Fact, Status, fold
 from smsgw.flows.outgoing import Outgoing
 from smsgw.flows.payments.asking import NewPayment
 from smsgw.flows.payments.cashier import Cashier
-from smsgw.flows.payments.desk import STAFF, Payments, Whose
+from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.events import Payment
+from smsgw.flows.payments.resolving import Resolver
+from smsgw.flows.payments.sweeping import Sweeper
+from smsgw.flows.payments.whose import STAFF, Whose
 from smsgw.flows.receive import Receiver
 from smsgw.flows.send import Outbox
 from smsgw.settings import ChargeProfile, LinkSettings, MerchantSettings, Payments as Limits
 from smsgw.settings.merchant import Charge, Product, Tariff
 from smsgw.smpp.pdus import DeliverSm
-from smsgw.store import payments as store
+from smsgw.store import charges, payments as store
 from smsgw.store.payments import PaymentRow
 from smsgw.text import coding
 from smsgw.text.segments import body_of
@@ -84,6 +87,8 @@ class Market(World):
     """A world with payments."""
 
     payments: Payments
+    sweeper: Sweeper
+    resolver: Resolver
     cashier: Cashier
     outboxes: dict[str, Outbox]
     room: int
@@ -167,7 +172,7 @@ class Market(World):
     async def charge(self, payment: str) -> str:
         """Return how the latest attempt stands."""
         async with self.database.read() as reader:
-            return (await store.charges_of(reader, [payment]))[-1].status
+            return (await charges.of_payments(reader, [payment]))[-1].status
 
     def answers(self) -> list[str]:
         """Return the texts of all free messages so far."""
@@ -183,7 +188,7 @@ class Market(World):
     async def later(self, seconds: float) -> None:
         """Let time go by, and do what is due then."""
         self.clock.advance(round(seconds * 1000))
-        await self.payments.sweep()
+        await self.sweeper.sweep()
         await self.cashier.turn()
 
 
@@ -212,6 +217,8 @@ async def market(
         )
         one.made, one.room, one.told = 0, 100, set()
         one.payments = Payments(one.ports, one.catalog, one_send(one), one.told.update)
+        one.resolver = Resolver(one.ports, one.catalog, one.payments)
+        one.sweeper = Sweeper(one.ports, one.catalog, one.payments)
         one.receiver = Receiver(one.ports, one.catalog, one_send(one), one.told.update, one.payments)
         one.outboxes = {
             name: Outbox(one.ports, name, settings, lambda: None, one.payments) for name, settings in links.items()
@@ -227,7 +234,7 @@ async def market(
             offer=lambda messages: offer(one, messages),
         )
         one.payments.follow(one.cashier.hear)
-        await one.payments.recover()
+        await one.sweeper.recover()
         try:
             yield one
         finally:

@@ -4,7 +4,8 @@ import pytest
 from msgspec import structs
 
 from smsgw.domain.payments import Fact
-from smsgw.settings import Payments as Limits
+from smsgw.settings import ChargeProfile, Payments as Limits
+from smsgw.settings.merchant import Charge, Product
 from tests.flows.payments.market import GOLD, LINKS, MO_PHONE, OTHER, market
 from tests.flows.world import deliver
 from tests.servers.engines import Engine
@@ -144,6 +145,46 @@ async def test_stop_declines_blocks_and_acknowledges_and_start_unblocks(engine: 
         assert (await one.ask()).status == "created"
 
 
+async def test_start_unblocks_however_late_it_comes(engine: Engine) -> None:
+    async with market(engine) as one:
+        await one.prompted()
+        await one.say("STOP")
+        one.clock.advance(90 * 86_400_000)
+        with pytest.raises(Exception, match="wants no questions"):
+            await one.ask()
+        await one.say("START")
+        assert (await one.ask()).status == "created"
+
+
+async def test_start_does_not_unblock_who_asks_from_elsewhere(engine: Engine) -> None:
+    other = structs.replace(GOLD, reply_addresses=["7800"])
+    async with market(engine, merchants={"gold": GOLD, "silver": other}) as one:
+        await one.prompted()
+        await one.say("STOP")
+        await one.say("START", to="7800")
+        with pytest.raises(Exception, match="wants no questions"):
+            await one.ask()
+        assert (await one.ask(merchant="silver")).status == "created"
+
+
+@pytest.mark.parametrize(("heard", "address"), [(True, "7700"), (False, "7025")])
+async def test_who_stops_where_answers_cost_money_is_told_to_start_where_they_do_not(
+    engine: Engine, address: str, *, heard: bool
+) -> None:
+    billed = ChargeProfile(way="mt")
+    south = structs.replace(LINKS["south"], charging={"yes": ChargeProfile(way="mo"), "billed": billed})
+    big = structs.replace(GOLD.tariffs["uah"], operators={"south": Charge(charge="billed", short_code="7600")})
+    more = {**GOLD.products, "gold-500": Product(title={"en": "500 gold"}, units=500, tariffs=["large"])}
+    merchant = structs.replace(GOLD, tariffs={**GOLD.tariffs, "large": big}, products=more) if heard else GOLD
+    async with market(engine, links={**LINKS, "south": south}, merchants={"gold": merchant}) as one:
+        await one.ask(msisdn=MO_PHONE)
+        await one.accept("south")
+        await one.say("STOP", MO_PHONE, "7025", "south")
+        assert one.last_text().endswith(f"send START to {address}.")
+        await one.say("START", MO_PHONE, address, "south")
+        assert (await one.ask(msisdn=MO_PHONE)).status == "created"
+
+
 async def test_stop_declines_what_is_open_at_all_of_the_merchants_addresses(engine: Engine) -> None:
     merchant = structs.replace(GOLD, reply_addresses=["7700", "7701"])
     other = structs.replace(GOLD, reply_addresses=["7800"])
@@ -257,6 +298,17 @@ async def test_a_late_billed_yes_is_a_discrepancy(engine: Engine) -> None:
         row = await one.row(payment.id)
         assert (row.status, row.discrepancy) == ("expired", "refund")
         assert (await one.events(payment.id))[-1] == "payment.discrepancy"
+
+
+async def test_a_billed_no_is_not_told_that_nothing_was_charged(engine: Engine) -> None:
+    async with market(engine) as one:
+        payment = await one.ask(msisdn=MO_PHONE)
+        await one.accept("south")
+        await one.say("no", MO_PHONE, "7025", "south")
+        row = await one.row(payment.id)
+        assert (row.status, row.discrepancy) == ("declined", "refund")
+        assert "charged" not in one.last_text()
+        assert one.last_text().startswith("Gold: 250 gold was not bought. For what your SMS cost, contact")
 
 
 async def test_a_second_billed_yes_is_a_discrepancy(engine: Engine) -> None:

@@ -13,6 +13,7 @@ from tests.flows.payments.bank import Bank, bank
 from tests.flows.payments.market import GOLD
 from tests.flows.world import changed
 from tests.servers.engines import Engine
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +169,7 @@ async def test_more_than_can_be_asked_are_left_to_the_default(sqlite: Engine, mo
         authorizer = asking(one, merchant)
         first = await one.confirmed()
         second = await one.confirmed(msisdn="359881234568")
-        await asyncio.sleep(0.01)
+        await until(lambda: merchant.letters)
         assert len(merchant.letters) == 1
         merchant.open.set()
         await authorizer.hands.rest()

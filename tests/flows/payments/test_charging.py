@@ -321,11 +321,11 @@ async def test_a_person_says_what_became_of_it(engine: Engine) -> None:
             payment, bill = await charging(one)
             one.outboxes["north"].unanswered(bill)
             await one.settle()
-            row = await one.payments.resolve(payment, verdict, actor="ann", note="seen in the records")  # type: ignore[arg-type]  # literals
+            row = await one.resolver.resolve(payment, verdict, actor="ann", note="seen in the records")  # type: ignore[arg-type]  # literals
             assert row.status == after
             assert await one.status(payment) == after
             with pytest.raises(Exception, match="not charge_unknown"):
-                await one.payments.resolve(payment, "charged", actor="ann", note="")
+                await one.resolver.resolve(payment, "charged", actor="ann", note="")
             await one.accept()
 
 
@@ -334,14 +334,14 @@ async def test_the_operators_records_resolve_and_show_what_does_not_agree(engine
         payment, bill = await charging(one)
         one.outboxes["north"].unanswered(bill)
         await one.settle()
-        await one.payments.record(payment, charged=True, told={"line": 7})
+        await one.resolver.record(payment, charged=True, told={"line": 7})
         assert await one.status(payment) == "succeeded"
         failed, bill = await charging(one, msisdn="359881234569")
         one.outboxes["north"].refused(bill, 0x440)
         await one.settle()
-        await one.payments.record(failed, charged=True, told={"line": 8})
+        await one.resolver.record(failed, charged=True, told={"line": 8})
         assert (await one.row(failed)).discrepancy == "refund"
-        settled = await one.payments.resolve(failed, "settled", actor="ann", note="given back")
+        settled = await one.resolver.resolve(failed, "settled", actor="ann", note="given back")
         assert settled.discrepancy is None
         assert await one.status(failed) == "failed"
 
@@ -465,7 +465,7 @@ async def test_a_refusal_that_a_node_records_once_more_does_not_take_back_what_i
         async with right.database.write() as transaction:
             assert await nodes.bury(transaction, "left", seen_ms)
             await nodes.claim_messages(transaction, "right", "left", ["north"])
-        assert await right.payments.inherit() == 1
+        assert await right.sweeper.inherit() == 1
         right.cashier.look_again()
         await right.cashier.turn()
         [sent] = right.ready()
@@ -488,7 +488,7 @@ async def test_two_nodes_the_dead_one_may_have_sent(postgres: Engine) -> None:
         for _ in range(5):
             await right.receiver.sweep(30_000)
             right.clock.advance(10_000)
-        assert await right.payments.inherit() >= 1
+        assert await right.sweeper.inherit() >= 1
         right.cashier.look_again()
         await right.cashier.turn()
         assert await right.status(sent) == "charge_unknown"

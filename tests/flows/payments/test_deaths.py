@@ -107,7 +107,7 @@ async def test_a_death_at_each_commit(engine: Engine, commit: int, side: Literal
                 ports._ports = _with(ports._ports, mortal)  # type: ignore[attr-defined]  # all of them have it
             with suppress(Death, asyncio.CancelledError):
                 await one.receiver.recover()
-                await one.payments.recover()
+                await one.sweeper.recover()
                 await operator.live(one, number)
             await _still(one)
             at = None
@@ -115,7 +115,7 @@ async def test_a_death_at_each_commit(engine: Engine, commit: int, side: Literal
                 break
     async with market(engine, seed=999) as one:
         one.clock.advance(_LIVES * 1_000)
-        await one.payments.recover()
+        await one.sweeper.recover()
         assert operator.payment is not None
         assert len(operator.charged) <= 1, "charged twice"
         for _ in range(10):
@@ -128,7 +128,7 @@ async def test_a_death_at_each_commit(engine: Engine, commit: int, side: Literal
             assert status in {Status.FAILED, Status.EXPIRED, Status.UNKNOWN}
             assert commit <= _COMMITS
         if status == Status.UNKNOWN:  # an intent that was never written: a person, or the operator's records
-            assert (await one.payments.record(operator.payment, charged=False, told={})).status == Status.FAILED
+            assert (await one.resolver.record(operator.payment, charged=False, told={})).status == Status.FAILED
 
 
 def _with(ports: Any, database: Any) -> Any:

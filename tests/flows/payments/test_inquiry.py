@@ -128,7 +128,7 @@ async def test_a_person_was_quicker(sqlite: Engine) -> None:
         one.api.on_charge, one.api.on_ask = [LOST], [LOST]
         payment = await one.confirmed()
         await one.work()
-        await one.payments.resolve(payment, "failed", actor="me", note="called them")
+        await one.resolver.resolve(payment, "failed", actor="me", note="called them")
         one.api.on_ask = [TAKEN]
         await one.wait(40)
         assert await one.status(payment) == "failed"

@@ -10,8 +10,8 @@ from msgspec import structs
 from smsgw.domain.payments import Fact
 from smsgw.flows import idempotency
 from smsgw.flows.amend import Refused
-from smsgw.flows.payments.desk import Whose
 from smsgw.flows.payments.events import PaymentEvent
+from smsgw.flows.payments.whose import Whose
 from smsgw.settings import Payments as Limits
 from smsgw.settings.merchant import Cap
 from tests.flows.payments.market import GOLD, OTHER, PHONE, Market, market
@@ -261,7 +261,7 @@ async def test_a_merchant_who_is_in_the_settings_no_more_keeps_what_was_charged(
         await one.say("YES")
         [bill] = one.ready()
         gone = structs.replace(one.catalog, merchants={})
-        for part in (one.payments.cashbox, one.payments.listener, one.payments):
+        for part in (one.payments.cashbox, one.payments.listener, one.payments.changes):
             part._catalog = gone
         one.outboxes["north"].accepted(bill, "A1")
         await one.settle()

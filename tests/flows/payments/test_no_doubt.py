@@ -8,13 +8,13 @@ from msgspec import structs
 
 from smsgw.domain.payments import Fact
 from smsgw.flows.payments.book import Book
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.flows.ports import Refunded
 from smsgw.hooks.adapter import Answer
 from smsgw.hooks.camara import Camara
 from smsgw.settings.merchant import Cap, Product
 from smsgw.smpp import status, tlvs
-from smsgw.store import payments as store
+from smsgw.store import charges, payments as store
 from smsgw.store.database import Transaction
 from tests.flows.payments.bank import Api, bank
 from tests.flows.payments.market import GOLD, LINKS, MO_PHONE, PHONE, Market, market
@@ -26,7 +26,7 @@ from tests.servers.engines import Engine
 async def reference(one: Market, payment: str) -> dict[int, bytes]:
     """Return our reference of a payment's attempt, as receipts repeat it."""
     async with one.database.read() as reader:
-        charge = (await store.charges_of(reader, [payment]))[-1]
+        charge = (await charges.of_payments(reader, [payment]))[-1]
     return {tlvs.USER_MESSAGE_REFERENCE: charge.message_reference.to_bytes(2, "big")}
 
 
@@ -231,7 +231,7 @@ async def test_the_operators_records_stop_what_was_put_off(engine: Engine) -> No
         payment, bill = await charging(one)
         one.outboxes["north"].refused(bill, status.ESME_RTHROTTLED)
         await one.settle()
-        await one.payments.record(payment, charged=True, told={"operator_id": "X", "at": "t"})
+        await one.resolver.record(payment, charged=True, told={"operator_id": "X", "at": "t"})
         assert await one.status(payment) == "succeeded"
         await one.later(60)
         assert bills(one) == []
@@ -243,7 +243,7 @@ async def test_proof_after_a_person_said_failed_is_a_discrepancy(engine: Engine,
         payment, bill = await charging(one)
         one.outboxes["north"].unanswered(bill)
         await one.settle()
-        await one.payments.resolve(payment, "failed", actor="ann", note="")
+        await one.resolver.resolve(payment, "failed", actor="ann", note="")
         given: dict[str, Any] = {} if late else {"tlvs": await reference(one, payment)}
         if late:
             one.outboxes["north"].late(bill, "A1")
@@ -261,7 +261,7 @@ async def test_the_same_proof_again_reopens_nothing(engine: Engine) -> None:
         await one.sms(link="north", pdu=billed("A1", "UNDELIV"))
         await one.sms(link="north", pdu=billed("A1"))
         assert (await one.row(payment)).discrepancy == "refund"
-        await one.payments.resolve(payment, "settled", actor="ann", note="")
+        await one.resolver.resolve(payment, "settled", actor="ann", note="")
         await one.sms(link="north", pdu=billed("A1"))
         assert (await one.row(payment)).discrepancy is None
 
@@ -436,7 +436,7 @@ async def test_a_payment_that_cannot_be_done_keeps_nobody_else_waiting(
 async def test_many_that_cannot_be_done_keep_nobody_waiting_either(
     sqlite: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smsgw.flows.payments.desk._DUE_AT_ONCE", 2)
+    monkeypatch.setattr("smsgw.flows.payments.sweeping._DUE_AT_ONCE", 2)
     async with market(sqlite) as one:
         bad = [(await one.prompted(msisdn=f"35988123460{number}")).id for number in range(3)]
         good = await one.prompted(msisdn="359881234599")

@@ -6,6 +6,7 @@ from smsgw.domain.charging import Said, Told
 from smsgw.domain.records import Line, Verdict
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments import records
+from smsgw.flows.payments.findings import Finding
 from smsgw.flows.payments.records import BadFileError
 from smsgw.flows.ports import Refunded
 from smsgw.kit.clock import rfc3339
@@ -42,7 +43,7 @@ def direct(row: PaymentRow, charge: str, **changes: str) -> str:
 async def take(one: Bank, link: str, found: list[Line]) -> list[Verdict]:
     judged = await records.look(one.ports, link, found)
     for line in judged:
-        await records.take(one.payments, line, "me")
+        await records.take(one.resolver, line, "me")
     return [line.verdict for line in judged]
 
 
@@ -139,9 +140,9 @@ async def test_a_receipt_of_money_that_the_records_have_shown_shows_nothing_new(
         [judged] = await records.look(
             one.ports, "north", lines(f"a1,{PHONE},7250,250,EUR,,{rfc3339(one.clock.now_ms())},charged")
         )
-        await records.take(one.payments, judged, "me")
+        await records.take(one.resolver, judged, "me")
         assert (await one.row(payment)).discrepancy == "refund"
-        await one.payments.resolve(payment, "settled", actor="me", note="the buyer has got the gold")
+        await one.resolver.resolve(payment, "settled", actor="me", note="the buyer has got the gold")
         await one.sms(link="north", pdu=billed("A1"))
         assert (await one.row(payment)).discrepancy is None
         assert (await one.events(payment)).count("payment.discrepancy") == 1
@@ -156,8 +157,10 @@ async def test_what_a_person_has_settled_is_not_given_back_by_a_later_word_of_th
         [attempt] = await one.attempts(payment)
         await take(one, "north", lines(direct(await one.row(payment), attempt.id)))
         await one.work()
-        await one.payments.resolve(payment, "settled", actor="me", note="the buyer has got the gold")
-        await one.payments.said(payment, Told(Said.CHARGED), {"by": "response"})
+        await one.resolver.resolve(payment, "settled", actor="me", note="the buyer has got the gold")
+        said = Told(Said.CHARGED)
+        late = Finding(payment=payment, charge=attempt.id, told=said, intent_ms=attempt.intent_ms, evidence={})
+        await one.direct.findings.record(late)
         row = await one.row(payment)
         assert (row.discrepancy, row.refunded_minor) == (None, 0)
 
@@ -217,4 +220,4 @@ async def test_a_billed_answer_agrees(engine: Engine) -> None:
 async def test_a_record_of_no_payment(sqlite: Engine) -> None:
     async with bank(sqlite) as one:
         with pytest.raises(Refused):
-            await one.payments.record("pay_none", charged=True, told={})
+            await one.resolver.record("pay_none", charged=True, told={})

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.flows.ports import Refunded
 from smsgw.store import nodes
 from tests.flows.payments.bank import Api, Bank, bank
@@ -44,7 +44,7 @@ async def test_a_refusal_gives_the_room_back(engine: Engine) -> None:
         await one.work()
         [row] = await one.refunds(payment)
         assert (row.status, (await one.row(payment)).refunded_minor) == ("failed", 0)
-        assert await one.payments.refund_ended(row, done=False, told={}) is False, "an answer counts once"
+        assert await one.refunder.ended(row, done=False, told={}) is False, "an answer counts once"
         assert (await one.row(payment)).refunded_minor == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from smsgw.domain.charging import Said, Told
 from smsgw.errors import StoreUnavailable
-from smsgw.flows.payments import teller as module
+from smsgw.flows.payments import lines
 from smsgw.flows.payments.charging import START_MS
 from smsgw.flows.ports import Charged
 from smsgw.store import nodes
@@ -15,6 +15,7 @@ from tests.flows.payments.bank import BUSY, DENIED, LOST, PENDING, TAKEN, Api, b
 from tests.flows.payments.market import GOLD, LINKS
 from tests.flows.world import changed
 from tests.servers.engines import Engine
+from tests.waiting import until
 
 
 async def test_a_payment_is_charged_by_the_operators_api(engine: Engine) -> None:
@@ -39,7 +40,7 @@ async def test_the_intent_is_on_disk_before_the_call(engine: Engine) -> None:
         one.api.before = lambda: seen.append(one.database.transactions - transactions)
         one.api.open.clear()
         await one.teller.turn()
-        await asyncio.sleep(0.01)
+        await until(lambda: seen)
         assert seen == [1], "one transaction was over when the call began"
         assert await one.charge(payment) == "intent"
         one.api.open.set()
@@ -197,7 +198,7 @@ async def test_what_was_answered_is_kept_until_it_can_be_written(sqlite: Engine)
         payment = await one.confirmed()
         one.api.open.clear()
         await one.teller.turn()
-        await asyncio.sleep(0.01)
+        await until(lambda: one.api.waiting)
         one.database.before.append(StoreUnavailable("full"))
         one.api.open.set()
         await one.teller.hands.rest()
@@ -242,7 +243,7 @@ async def test_a_crash_between_call_and_result(engine: Engine) -> None:
     async with bank(engine, api) as one:
         payment = await one.confirmed()
         await one.teller.turn()
-        await asyncio.sleep(0.01)
+        await until(lambda: api.waiting)
         assert api.count("charge") == 1
         clock = one.clock
         clock.advance(1_000)
@@ -275,7 +276,7 @@ async def test_what_another_node_has_left_is_taken_over_once(postgres: Engine) -
         assert api.calls == [], "not ours yet"
         async with one.database.write() as transaction:
             await nodes.bury(transaction, "left", clock.now_ms() - 1_000)
-        assert await one.payments.inherit() == 1
+        assert await one.sweeper.inherit() == 1
         await one.work()
         assert await one.status(payment) == "succeeded"
     async with bank(postgres, api, clock=clock) as one:  # the first one again
@@ -301,14 +302,13 @@ async def test_a_node_that_was_held_up_does_not_call_any_more(sqlite: Engine) ->
 async def test_so_many_at_a_time_and_the_rest_waits_in_the_store(
     sqlite: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CAPACITY", 4)
+    monkeypatch.setattr(lines, "CAPACITY", 4)
     async with bank(sqlite) as one:
         one.teller.hands._most = 2
         one.api.open.clear()
         names = [await one.confirmed(msisdn=f"35988123{number:04}") for number in range(9)]
         await one.teller.turn()
-        await asyncio.sleep(0.05)
-        assert one.api.most_waiting == 2
+        await until(lambda: one.api.waiting == 2)
         one.api.open.set()
         for _ in range(10):
             await one.work()
@@ -345,7 +345,7 @@ async def test_the_loop_runs_by_itself(sqlite: Engine) -> None:
         task = asyncio.get_running_loop().create_task(one.teller.run())
         one.database.before.append(StoreUnavailable("full"))
         with contextlib.suppress(StoreUnavailable):
-            await one.payments.sweep()
+            await one.sweeper.sweep()
         payment = await one.confirmed()
         await one.until(payment, "succeeded")
         task.cancel()

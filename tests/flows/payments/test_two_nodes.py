@@ -10,7 +10,7 @@ import pytest
 
 from smsgw.domain.payments import Fact
 from smsgw.flows.amend import Refused
-from smsgw.flows.payments.desk import STAFF
+from smsgw.flows.payments.whose import STAFF
 from smsgw.settings import Payments as Limits
 from smsgw.settings.merchant import Cap
 from tests.flows.payments.market import GOLD, Market, market
@@ -69,8 +69,8 @@ async def test_a_payment_is_confirmed_declined_canceled_or_expired_once(postgres
                 answer(right, "YES", phone),
                 answer(right, "NO", phone),
                 cancel(payment),
-                left.payments.sweep(),
-                right.payments.sweep(),
+                left.sweeper.sweep(),
+                right.sweeper.sweep(),
             ]
             random.shuffle(work)
             await asyncio.gather(*work)
@@ -95,9 +95,9 @@ async def test_a_charge_that_is_proven_from_all_sides_at_once_is_charged_once(po
             await asyncio.gather(
                 left.sms(link="north", pdu=pdu),
                 right.sms(link="north", pdu=pdu),
-                right.payments.sweep(),
-                left.payments.record(payment, charged=True, told={"at": "x"}),
-                right.payments.record(payment, charged=True, told={"at": "x"}),
+                right.sweeper.sweep(),
+                left.resolver.record(payment, charged=True, told={"at": "x"}),
+                right.resolver.record(payment, charged=True, told={"at": "x"}),
             )
             assert await right.status(payment) == "succeeded"
             facts = await left.facts(payment)

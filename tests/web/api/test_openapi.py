@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 from schemathesis.checks import CHECKS, load_all_checks
 
-from smsgw.flows.payments.events import EventType
+from smsgw.domain.payments import EventType
 from smsgw.settings import Web
 from smsgw.store.api_keys import Scope
 from tests.flows.world import PHONE

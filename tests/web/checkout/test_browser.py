@@ -138,6 +138,21 @@ async def test_the_keyboard_is_enough(tmp_path: Path) -> None:
         paid(one, 450)
 
 
+@pytest.mark.parametrize("script", [True, False])
+async def test_another_language_keeps_what_is_typed_and_enter_still_pays(tmp_path: Path, *, script: bool) -> None:
+    async with till(tmp_path) as one, browser() as found, window(found, SMALL, script=script) as page:
+        await page.goto(f"{one.url}?product=gold-250&state=basket+7")
+        await page.get_by_label("Your phone number").fill(TYPED)
+        await page.get_by_role("button", name="Українська").click()
+        number = page.get_by_label("Ваш номер телефону")
+        await expect(number).to_have_value(TYPED)
+        await page.get_by_role("button", name="English").click()
+        await expect(page.get_by_label("Your phone number")).to_have_value(TYPED)
+        await page.get_by_label("Your phone number").press("Enter")
+        await expect(page.get_by_role("link", name="Українська")).to_be_visible()
+        assert "/pay/p/" in page.url
+
+
 class Ahead(SystemClock):
     """The machine's clock, put forward."""
 

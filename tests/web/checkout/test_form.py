@@ -272,6 +272,38 @@ async def test_the_language_is_chosen_or_the_browser_s(sqlite: Engine, query: st
             assert '<html lang="uk">' in (await one.get("/pay/gold", headers={"Accept-Language": "bg"})).text, "kept"
 
 
+async def test_who_takes_another_language_types_nothing_again(sqlite: Engine) -> None:
+    async with counter(sqlite) as one:
+        page = (await one.get("/pay/gold?layout=one_page&lang=en&reference=a-1")).text
+        [address] = re.findall(r'formaction="([^"]+lang=uk)"', page)
+        typed = {**hidden(page), "product": "gold-500", "number": "0888 12", "remember": "1", "do": "language"}
+        other = await one.ask("POST", address.replace("&amp;", "&"), data=typed)
+        assert other.status == 200, "nothing was asked for yet"
+        assert '<html lang="uk">' in other.text
+        assert 'value="0888 12"' in other.text
+        assert 'value="gold-500" checked' in other.text
+        assert 'name="remember" value="1" checked' in other.text
+        assert hidden(other.text)["reference"] == "a-1"
+        assert hidden(other.text)["key"] == typed["key"], "still one form, and one payment"
+        assert '<html lang="uk">' in (await one.get("/pay/gold")).text, "kept"
+        assert await one.payments() == []
+
+
+@pytest.mark.parametrize(
+    ("support", "shown"),
+    [
+        ("help@gold.example", '<a href="mailto:help@gold.example">help@gold.example</a>'),
+        ("+359 2 123-45-67", '<a href="tel:+35921234567">+359 2 123-45-67</a>'),
+        ("https://gold.example/help?a=1", '<a href="https://gold.example/help?a=1">https://gold.example/help?a=1</a>'),
+        ("the shop <b>", "the shop &lt;b&gt;"),
+        ('"onload=x@gold.example', '<a href="mailto:%22onload=x@gold.example">&#34;onload=x@gold.example</a>'),
+    ],
+)
+async def test_whom_buyers_ask_can_be_opened_from_a_phone(sqlite: Engine, support: str, shown: str) -> None:
+    async with counter(sqlite, structs.replace(OPEN, support=support)) as one:
+        assert f"<p>Questions? {shown}</p>" in (await one.get("/pay/gold")).text
+
+
 async def test_the_pages_protect_themselves(sqlite: Engine) -> None:
     async with counter(sqlite) as one:
         page = await one.get("/pay/gold?product=gold-250")

@@ -38,7 +38,7 @@ class Words(Struct, frozen=True, kw_only=True):
     number_ambiguous: str  # {example}
     operator_unknown: str
     operator_not_supported: str
-    number_blocked: str
+    number_blocked: str  # {address}
     too_many_prompts: str
     confirmation_open: str
     order_open: str
