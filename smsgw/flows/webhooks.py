@@ -32,6 +32,7 @@ POLL_MS: Final = 5_000
 _LEASE_MS: Final = 30_000  # beyond the deadline of a try: then its result is lost, and it is made again
 _BESIDE: Final = 8  # rows read beyond those wanted: some of them wait for others
 _PAGES: Final = 20  # of one service in one transaction
+_STEP_MS: Final = 1_000  # by which a clock may be put back without a word
 _GONE: Final = 410  # the merchant wants no more: nothing is posted there until somebody says otherwise
 
 Result = Settled | Retry
@@ -95,6 +96,7 @@ class Webhooks:
             put_off=lambda error: log.warning("webhook.put_off", error=str(error)),
         )
         self._poll_ms = 0  # monotonic; of the next look around
+        self._ahead_ms: int | None = None  # by which the wall clock was ahead of the one that never goes back
         self._forget_ms = 0  # the same, when old events were last looked at
         self._posting: dict[str, asyncio.Task[None]] = {}
         self._results: dict[str, tuple[str, Result]] = {}  # {event: its service, what came of it}
@@ -179,6 +181,7 @@ class Webhooks:
     async def _look_around(self) -> None:
         """Now and then look at every service; at those whose next try has come."""
         now_ms, monotonic_ms = self._ports.clock.now_ms(), self._ports.clock.monotonic_ms()
+        await self._notice_step(now_ms, now_ms - monotonic_ms)
         if monotonic_ms >= self._poll_ms:
             await self._secrets.refresh()
             await self._inherit()
@@ -187,6 +190,19 @@ class Webhooks:
         for name in [name for name, at_ms in self._later.items() if at_ms <= now_ms]:
             del self._later[name]
             self._due[name] = None
+
+    async def _notice_step(self, now_ms: int, ahead_ms: int) -> None:
+        """Keep pauses as long as they were when the clock is put back: merchants hear nothing of it."""
+        step_ms = 0 if self._ahead_ms is None else self._ahead_ms - ahead_ms
+        if step_ms >= _STEP_MS:
+            for name in sorted(self._urls):
+                async with self._ports.database.write() as transaction:
+                    await events.hasten(transaction, name, now_ms=now_ms, step_ms=step_ms)
+            log.warning("webhook.clock_put_back", by_s=step_ms // 1000)
+            self._later = {name: at_ms - step_ms for name, at_ms in self._later.items()}
+        # Put back by little, again and again, is put back by much: what it is compared with stays.
+        if self._ahead_ms is None or not 0 <= step_ms < _STEP_MS:
+            self._ahead_ms = ahead_ms
 
     def _room(self) -> dict[str, int]:
         """Return how many events of which services may be posted beside those that are; each gets its turn."""

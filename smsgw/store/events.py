@@ -186,6 +186,11 @@ async def inherit(transaction: Transaction, node: str, now_ms: int) -> int:
     return await transaction.execute("events.inherit", node=node, now_ms=now_ms)
 
 
+async def hasten(transaction: Transaction, service: str, *, now_ms: int, step_ms: int) -> None:
+    """Make what is due after a moment due so much sooner; what a node has claimed stays as it is."""
+    await transaction.execute("events.hasten", service=service, now_ms=now_ms, step_ms=step_ms)
+
+
 async def ids(reader: Reader, above: str, below: str, count: int) -> list[str]:
     """Return the oldest ids between two others, which are not among them."""
     return [name for (name,) in await reader.fetch("events.ids", above=above, below=below, count=count)]

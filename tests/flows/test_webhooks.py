@@ -226,6 +226,22 @@ async def test_who_asks_for_a_pause_has_it_and_never_a_shorter_one_than_others(
         assert len(one.merchant.letters) == 2
 
 
+@pytest.mark.parametrize("ahead_s", [0, 24 * HOUR])
+async def test_pauses_are_no_longer_when_the_clock_is_put_back(engine: Engine, ahead_s: int) -> None:
+    async with shop(engine) as one:
+        await one.work()
+        one.clock.set_wall(one.clock.now_ms() + ahead_s * 1_000)  # wrong by so much, and then put right
+        one.merchant.answer = lambda _: BUSY
+        await one.sms()
+        await one.work()
+        one.merchant.answer = lambda _: Posted(http_status=204, error=None)
+        one.clock.set_wall(one.clock.now_ms() - max(HOUR, ahead_s) * 1_000)
+        await one.later(1)
+        assert len(one.merchant.letters) == 1, "nor shorter"
+        await one.later(5)
+        assert await one.rows("events", "status", "tries") == [("delivered", 2)]
+
+
 async def test_a_success_ends_it(engine: Engine) -> None:
     async with shop(engine) as one:
         one.merchant.answer = lambda _: BUSY

@@ -121,7 +121,8 @@ class Cashier:
         sendable: list[Outgoing] = []
         for message in batch:
             charge = book.charge(message.row.payment or "")
-            if charge is not None and charge.id == message.row.charge and charge.status == Stand.QUEUED:
+            mine = charge is not None and charge.id == message.row.charge and charge.status == Stand.QUEUED
+            if charge is not None and mine and not self._cashbox.is_stale(book, charge):
                 sendable.append(message)
         expires_ms = now_ms + START_MS
         taken = await mts.intend(transaction, {one.row.id for one in sendable}, self._ports.node, expires_ms)

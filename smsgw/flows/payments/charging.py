@@ -154,6 +154,11 @@ class Cashbox:
 
     # What the operator says
 
+    def is_stale(self, book: Book, charge: ChargeRow) -> bool:
+        """Whether a queued attempt has waited for too long, while nobody was there to say so; the clock ends it."""
+        due_ms = book.row(charge.payment).due_ms
+        return due_ms is not None and due_ms <= book.now_ms
+
     def intend(self, book: Book, charge: ChargeRow, wait_ms: int) -> ChargeRow:
         """Write down that an attempt is about to be sent.
 
@@ -237,9 +242,10 @@ class Cashbox:
     def _put_off(self, book: Book, charge: ChargeRow, said: Told, told: Mapping[str, Any]) -> PaymentRow:
         payment, tries = charge.payment, charge.tries + (said.reason != UNSENT)
         terms = book.terms(book.row(payment))
-        if tries >= terms.max_tries:
-            return self._refused(book, structs.replace(charge, tries=tries), said.reason or "operator_busy", told)
         pause_ms = _PUT_OFF_MS << min(tries - 1, 6) if said.after_ms is None else said.after_ms
+        # Nobody who has said YES expects to be charged tomorrow, though the operator may ask for such a pause.
+        if tries >= terms.max_tries or pause_ms > int(self._catalog.payments.charge_start_s * 1000):
+            return self._refused(book, structs.replace(charge, tries=tries), said.reason or "operator_busy", told)
         book.change_charge(charge, status=Stand.QUEUED.value, tries=tries)
         book.note(payment, Fact.PUT_OFF, {**told, "tries": tries})
         book.effects.again.append((charge.link, charge.id, book.now_ms + pause_ms))
@@ -392,6 +398,9 @@ class Cashbox:
     def _due_charge(self, book: Book, payment: str) -> PaymentRow:
         charge = book.charge(payment)
         if charge is None:
+            late_ms = book.now_ms - (book.row(payment).due_ms or book.now_ms)
+            if late_ms > int(self._catalog.payments.charge_start_s * 1000):  # nobody was there: the YES is too old
+                return self.end_unsent(book, payment, "operator_unavailable")
             return self.authorized(book, payment, answer=None)
         if charge.status == Stand.QUEUED:
             return self.end_unsent(book, payment, "operator_unavailable")

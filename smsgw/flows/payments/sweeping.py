@@ -23,6 +23,7 @@ log = get_logger(__name__)
 _DUE_AT_ONCE: Final = 200
 _ROUNDS: Final = 50  # of due payments in one sweep
 _MOST_STUCK: Final = 1_000
+_STUCK_MS: Final = 60_000  # until a payment that cannot be done is looked at again: others are due behind it
 _SLACK_MS: Final = 86_400_000  # by which a clock may be put back without a deadline being taken for a mistake
 
 
@@ -78,7 +79,8 @@ class Sweeper:
         for name in await self._ports.database.transact(names):
 
             async def body(transaction: Transaction, name: str = name) -> tuple[int, list[Effects]]:
-                return await self._do(transaction, await store.by_ids(transaction, [name]))
+                rows = await store.by_ids(transaction, [name])  # somebody else may have moved it since
+                return await self._do(transaction, [row for row in rows if self._is_due(row, now_ms)])
 
             try:
                 await self._sweep_once(body)
@@ -92,6 +94,19 @@ class Sweeper:
                     log.error("payment.stuck", payment=name, error=type(error).__name__, exc_info=own)
                 if len(self._stuck) > _MOST_STUCK:
                     del self._stuck[next(iter(self._stuck))]
+                await self._ports.database.transact(lambda transaction, name=name: self._put_off(transaction, name))  # type: ignore[misc]  # mypy can't type a lambda's default
+
+    async def _put_off(self, transaction: Transaction, payment: str) -> None:
+        now_ms = self._ports.clock.now_ms()
+        book = Book(self._ports, self._catalog, now_ms)
+        await book.load(transaction, [payment])
+        row = book.find(payment)
+        if row is not None and self._is_due(row, now_ms):
+            book.change(payment, due_ms=now_ms + _STUCK_MS)
+            await book.write(transaction)
+
+    def _is_due(self, row: PaymentRow, now_ms: int) -> bool:
+        return row.due_ms is not None and not now_ms < row.due_ms <= now_ms + self._longest_ms
 
     async def _due(self, transaction: Transaction) -> tuple[int, list[Effects]]:
         now_ms = self._ports.clock.now_ms()

@@ -114,7 +114,7 @@ class Teller:
             if charge is None or charge.status != Stand.QUEUED or charge.node != self._ports.node:
                 continue  # somebody else has been quicker: the clock, another node
             terms = book.terms(book.row(payment))
-            if terms.way != "direct":
+            if terms.way != "direct" or self._cashbox.is_stale(book, charge):
                 continue
             profile = profile_of(self._catalog, charge.link, terms)
             if profile is None:

@@ -58,6 +58,11 @@ update events set node = null, next_ms = :now_ms
 where node is not null and node <> :node and status = 'pending'
     and not exists (select 1 from nodes n where n.id = events.node);
 
+-- name: hasten!
+-- The clock was put back: what a service has in a pause is due as much sooner.
+update events set next_ms = next_ms - :step_ms
+where service = :service and status = 'pending' and node is null and next_ms > :now_ms;
+
 -- name: walk
 -- Events and their deliveries, the latest first; empty filters take all. What nobody wants posted was delivered without a
 -- try.

@@ -134,6 +134,20 @@ async def test_a_merchant_who_thinks_too_long_and_a_daemon_that_dies(engine: Eng
         assert await one.status(payment) == "failed"
 
 
+async def test_a_yes_of_hours_ago_is_not_charged_by_the_default(engine: Engine) -> None:
+    merchant = Merchant()
+    merchant.open.clear()
+    async with bank(engine, merchants={"gold": GENEROUS}) as one:
+        authorizer = asking(one, merchant)
+        payment = await one.confirmed()
+        await authorizer.close()
+        clock = one.clock
+    clock.advance(2 * 3_600_000)
+    async with bank(engine, clock=clock, merchants={"gold": GENEROUS}) as one:
+        await one.wait(10)
+        assert (await one.status(payment), one.api.calls) == ("failed", [])
+
+
 async def test_the_answer_waits_for_the_store(sqlite: Engine) -> None:
     merchant = Merchant()
     async with bank(sqlite, merchants={"gold": ASKED}) as one:

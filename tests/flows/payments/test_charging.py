@@ -60,6 +60,21 @@ async def test_a_restart_between_intent_and_response_makes_it_unknown(engine: En
         assert one.ready() == []
 
 
+async def test_a_yes_of_hours_ago_is_not_charged_by_the_next_life(engine: Engine) -> None:
+    async with market(engine) as one:
+        payment = await one.prompted()
+        one.room = 0
+        await one.say("YES")
+        clock = one.clock
+    clock.advance(2 * 3_600_000)  # nobody was there, and the cashier is quicker than the clock
+    async with market(engine, seed=2, clock=clock) as one:
+        await one.cashier.turn()
+        assert [message for message in one.ready() if message.row.charge] == []
+        await one.later(0)
+        assert (await one.status(payment.id), (await one.row(payment.id)).reason) == ("failed", "operator_unavailable")
+        assert await one.rows("mts", "status") == [("accepted",), ("expired",), ("queued",)]
+
+
 async def test_a_restart_before_the_intent_charges_in_the_next_life(engine: Engine) -> None:
     async with market(engine) as one:
         payment = await one.prompted()

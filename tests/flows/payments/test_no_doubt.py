@@ -433,6 +433,32 @@ async def test_a_payment_that_cannot_be_done_keeps_nobody_else_waiting(
         assert await one.status(bad.id) == "awaiting_confirmation"
 
 
+async def test_many_that_cannot_be_done_keep_nobody_waiting_either(
+    sqlite: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smsgw.flows.payments.sweeping._DUE_AT_ONCE", 2)
+    async with market(sqlite) as one:
+        bad = [(await one.prompted(msisdn=f"35988123460{number}")).id for number in range(3)]
+        good = await one.prompted(msisdn="359881234599")
+        due = one.payments.cashbox.due
+        tried: list[str] = []
+
+        def fail(book: Book, payment: str) -> Any:
+            if payment in bad:
+                tried.append(payment)
+                raise KeyError(payment)
+            return due(book, payment)
+
+        monkeypatch.setattr(one.payments.cashbox, "due", fail)
+        await one.later(1_100)
+        for _ in range(3):
+            await one.later(1)
+        assert await one.status(good.id) == "expired"
+        tried.clear()
+        await one.later(61)
+        assert tried, "they are not forgotten"
+
+
 async def test_stop_and_results_of_sending_do_not_wait_in_a_circle(postgres: Engine) -> None:
     merchants = {"gold": structs.replace(GOLD, reply_addresses=["7701"]), "other": GOLD}
     async with market(postgres, merchants=merchants) as one:

@@ -171,6 +171,28 @@ async def test_a_yes_that_nobody_knows_to_be_committed_is_charged_all_the_same(s
         assert await one.status(payment.id) == "succeeded"
 
 
+async def test_a_yes_of_hours_ago_is_not_charged_by_the_next_life(sqlite: Engine) -> None:
+    api = Api()
+    async with bank(sqlite, api) as one:
+        payment = await one.confirmed()
+        clock = one.clock
+    clock.advance(2 * 3_600_000)
+    async with bank(sqlite, api, seed=2, clock=clock) as one:
+        await one.work()
+        await one.later(0)
+        assert (await one.status(payment), api.calls) == ("failed", [])
+
+
+async def test_nobody_is_charged_a_day_after_the_yes(sqlite: Engine) -> None:
+    async with bank(sqlite) as one:
+        one.api.on_charge = [Charged(told=Told(Said.PUT_OFF, "operator_busy", 86_400_000), http_status=429), TAKEN]
+        payment = await one.confirmed()
+        await one.work()
+        assert (await one.status(payment), (await one.row(payment)).reason) == ("failed", "operator_busy")
+        await one.wait(2 * 86_400)
+        assert one.api.count("charge") == 1
+
+
 async def test_what_was_answered_is_kept_until_it_can_be_written(sqlite: Engine) -> None:
     async with bank(sqlite) as one:
         payment = await one.confirmed()
