@@ -56,6 +56,8 @@ def records(
         for judged in found:
             if not dry_run:
                 await flow.take(resolver, judged, one.actor)
+        if not dry_run:
+            await flow.keep(resolver, found, one.actor)
         _report(found, dry_run=dry_run)
         if bad["lines"]:
             raise SmsgwError(f"{file}: {bad['lines']:,} bad line(s) were left out")

@@ -2,7 +2,8 @@
 
 A line names its attempt by an id of ours, or by the id that the operator gave it; where it has neither, by phone, short
 code, money and time. Each attempt answers for one line: a second line that says "charged" under the same name is money
-that was taken twice. Lines that say "charged" choose first, so that a refusal before a success does not take its place.
+that was taken twice, be it in this file or in one that was taken in before. Lines that say "charged" choose first, so
+that a refusal before a success does not take its place.
 """
 
 import re
@@ -42,6 +43,13 @@ class Line(Struct, frozen=True, kw_only=True):
         return f"Line({self.number})"
 
 
+class Charged(Struct, frozen=True):
+    """One charge of an attempt, as earlier records had it."""
+
+    operator_id: str  # as it came, or ""
+    at_ms: int
+
+
 class Attempt(Struct, frozen=True, kw_only=True):
     """One of our attempts, as far as a line can tell it from others."""
 
@@ -56,6 +64,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     began_ms: int
     until_ms: int  # the latest moment at which the operator can have charged it
     stand: Stand
+    recorded: tuple[Charged, ...] = ()  # what earlier records have said of it
 
 
 class Verdict(StrEnum):
@@ -242,6 +251,9 @@ def _fits(line: Line, attempt: Attempt) -> bool:
 
 def _compare(line: Line, attempt: Attempt) -> Judged:
     verdict, why = Verdict.AGREES, ""
+    if line.charged and attempt.recorded and not any(_is_same(line, one) for one in attempt.recorded):
+        why = "charged a second time, earlier records say"
+        return Judged(line=line, attempt=attempt, verdict=Verdict.DISCREPANCY, why=why, again=True)
     if line.charged and (line.amount_minor, line.currency) != (attempt.amount_minor, attempt.currency):
         verdict, why = Verdict.DISCREPANCY, "another amount"
     elif attempt.stand is Stand.QUEUED:
@@ -254,3 +266,9 @@ def _compare(line: Line, attempt: Attempt) -> Judged:
         verdict = Verdict.DISCREPANCY
         why = "charged, and failed here" if line.charged else "failed, and charged here"
     return Judged(line=line, attempt=attempt, verdict=verdict, why=why)
+
+
+def _is_same(line: Line, charged: Charged) -> bool:
+    """Whether a line is about a charge that is known: by its id, or, as another list may have other ids, its moment."""
+    named = bool(line.operator_id) and _folded(line.operator_id) == _folded(charged.operator_id)
+    return named or line.at_ms == charged.at_ms

@@ -46,3 +46,8 @@ async def by_messages(reader: Reader, link: str, message_ids: Collection[str]) -
     if not message_ids:
         return []
     return made(AttemptRow, await reader.fetch("records.by_messages", link=link, message_ids=sorted(message_ids)))
+
+
+async def taken(reader: Reader, payments: Collection[str]) -> list[tuple[str, str]]:
+    """Return what earlier records have said: payment, and JSON as it was written down; in its order."""
+    return list(await reader.fetch("records.taken", payments=sorted(payments))) if payments else []

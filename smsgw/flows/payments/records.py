@@ -2,13 +2,15 @@
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from smsgw.domain.charging import Stand
 from smsgw.domain.goods import Terms
-from smsgw.domain.records import COLUMNS, Attempt, Judged, Line, Verdict, judge, read
+from smsgw.domain.records import COLUMNS, Attempt, Charged, Judged, Line, Verdict, judge, read
 from smsgw.errors import SmsgwError
 from smsgw.flows.payments.resolving import Resolver
 from smsgw.flows.ports import Ports
@@ -20,6 +22,18 @@ MOST: Final = 1_000_000  # lines of one file: they are held in memory
 _AT_ONCE: Final = 500  # lines whose attempts are read at a time
 _DAY_MS: Final = 86_400_000
 _terms = msgspec.json.Decoder(Terms, strict=False)
+
+
+class _Taken(Struct, frozen=True):
+    """A line as it was written down."""
+
+    charged: bool
+    at: str
+    operator_id: str = ""
+    charge: str = ""
+
+
+_taken = msgspec.json.Decoder(_Taken)
 
 
 class BadFileError(SmsgwError):
@@ -65,6 +79,7 @@ def lines_of(text: Iterable[str], bad: Callable[[int, str], None]) -> list[Line]
 async def look(ports: Ports, link: str, lines: Sequence[Line]) -> list[Judged]:
     """Return what each line of an operator's records means; nothing is changed."""
     attempts: dict[str, AttemptRow] = {}
+    recorded: dict[str, list[Charged]] = {}
     async with ports.database.read() as reader:
         for at in range(0, len(lines), _AT_ONCE):
             some = lines[at : at + _AT_ONCE]
@@ -77,10 +92,22 @@ async def look(ports: Ports, link: str, lines: Sequence[Line]) -> list[Judged]:
             spellings = {spelled for name in ids for spelled in (name, name.upper(), name.lower())}
             rows += await store.by_messages(reader, link, spellings)
             attempts |= {row.id: row for row in rows}
-    return judge(lines, [_attempt(row) for _, row in sorted(attempts.items())])
+        payments = sorted({row.payment for row in attempts.values()})
+        for at in range(0, len(payments), _AT_ONCE):
+            for _, told in await store.taken(reader, payments[at : at + _AT_ONCE]):
+                _remember(recorded, told)
+    return judge(lines, [_attempt(row, recorded.get(name, [])) for name, row in sorted(attempts.items())])
 
 
-def _attempt(row: AttemptRow) -> Attempt:
+def _remember(recorded: dict[str, list[Charged]], told: str) -> None:
+    """Add a charge that earlier records have shown to those of its attempt."""
+    line = _taken.decode(told)
+    if line.charged and line.charge:
+        at_ms = round(datetime.fromisoformat(line.at).timestamp() * 1000)
+        recorded.setdefault(line.charge, []).append(Charged(line.operator_id, at_ms))
+
+
+def _attempt(row: AttemptRow, recorded: Sequence[Charged]) -> Attempt:
     terms = _terms.decode(row.terms)
     late_ms = terms.validity_ms + terms.receipt_grace_ms if terms.way != "mo" else 0
     return Attempt(
@@ -95,6 +122,7 @@ def _attempt(row: AttemptRow) -> Attempt:
         began_ms=row.began_ms,
         until_ms=row.began_ms + late_ms,
         stand=Stand(row.status),
+        recorded=tuple(recorded),
     )
 
 
@@ -102,8 +130,28 @@ async def take(resolver: Resolver, one: Judged, actor: str) -> None:
     """Let a payment know what a line proves; the same line again changes nothing."""
     if one.attempt is None or one.verdict in {Verdict.AGREES, Verdict.UNKNOWN}:
         return
+    again = one.again or _is_other(one)
+    await resolver.record(one.attempt.payment, charged=one.line.charged, told=_told(one, actor), again=again)
+
+
+async def keep(resolver: Resolver, found: Sequence[Judged], actor: str) -> None:
+    """Keep the lines that say what we know, as evidence, and so that a second charge in a later file is seen."""
+    agreeing = [
+        (one.attempt.payment, _told(one, actor))
+        for one in found
+        if one.attempt is not None
+        and one.verdict is Verdict.AGREES
+        and one.line.charged
+        and one.attempt.stand is Stand.CHARGED
+    ]
+    for at in range(0, len(agreeing), _AT_ONCE):
+        await resolver.agree(agreeing[at : at + _AT_ONCE])
+
+
+def _told(one: Judged, actor: str) -> dict[str, Any]:
+    assert one.attempt is not None
     line = one.line
-    told = {
+    return {
         "operator_id": line.operator_id,
         "charge": one.attempt.charge,
         "amount_minor": line.amount_minor,
@@ -113,7 +161,6 @@ async def take(resolver: Resolver, one: Judged, actor: str) -> None:
         "finding": one.why,
         "actor": actor,
     }
-    await resolver.record(one.attempt.payment, charged=line.charged, told=told, again=one.again or _is_other(one))
 
 
 def _is_other(one: Judged) -> bool:

@@ -1,6 +1,6 @@
 """What was not known is found out: by a person, or from the operator's own records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,9 +13,9 @@ from smsgw.flows.payments.desk import Payments
 from smsgw.flows.payments.effects import Effects
 from smsgw.flows.payments.whose import STAFF
 from smsgw.flows.ports import Catalog, Ports
-from smsgw.store import payments as store
+from smsgw.store import records
 from smsgw.store.database import Transaction
-from smsgw.store.payments import FactRow, PaymentRow
+from smsgw.store.payments import PaymentRow
 
 _UNPAID: Final = frozenset({Status.FAILED, Status.DECLINED, Status.EXPIRED, Status.CANCELED})
 
@@ -85,8 +85,7 @@ class Resolver:
             row = book.find(payment)
             if row is None:
                 raise Refused("not_found", "there is no such payment")
-            known = [one for one in await store.facts(transaction, payment) if one.kind == Fact.RECORDED]
-            if any(_line_key_of(one) == key for one in known):
+            if any(_line_key_of(one) == key for _, one in await records.taken(transaction, [payment])):
                 return row, None
             row = self._recorded(book, row, charged=charged, told=told, again=again)
             return row, await book.write(transaction)
@@ -94,6 +93,28 @@ class Resolver:
         row, effects = await ports.database.transact(body)
         self._payments.done(effects)
         return row
+
+    async def agree(self, lines: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Keep lines of the operator's own records that say what is known: charged. Each is kept once.
+
+        Args:
+            lines: payment and line, of payments that were charged.
+        """
+        ports = self._ports
+
+        async def body(transaction: Transaction) -> Effects:
+            book = Book(ports, self._catalog, ports.clock.now_ms())
+            names = {payment for payment, _ in lines}
+            await book.load(transaction, names)
+            known = {(payment, _line_key_of(told)) for payment, told in await records.taken(transaction, sorted(names))}
+            for payment, told in lines:
+                key = (payment, _line_key(charged=True, told=told))
+                if book.find(payment) is not None and key not in known:
+                    known.add(key)
+                    book.note(payment, Fact.RECORDED, {"charged": True, **told})
+            return await book.write(transaction)
+
+        self._payments.done(await ports.database.transact(body))
 
     def _recorded(
         self, book: Book, row: PaymentRow, *, charged: bool, told: Mapping[str, Any], again: bool
@@ -124,6 +145,6 @@ def _line_key(*, charged: bool, told: Mapping[str, Any]) -> tuple[Any, ...]:
     return (charged, *(told.get(name) for name in _LINE))
 
 
-def _line_key_of(fact: FactRow) -> tuple[Any, ...]:
-    told = msgspec.json.decode(fact.told)
-    return _line_key(charged=told["charged"], told=told)
+def _line_key_of(told: str) -> tuple[Any, ...]:
+    line = msgspec.json.decode(told)
+    return _line_key(charged=line["charged"], told=line)

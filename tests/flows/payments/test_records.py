@@ -3,6 +3,7 @@
 import pytest
 
 from smsgw.domain.charging import Said, Told
+from smsgw.domain.payments import Fact
 from smsgw.domain.records import Line, Verdict
 from smsgw.flows.amend import Refused
 from smsgw.flows.payments import records
@@ -44,6 +45,7 @@ async def take(one: Bank, link: str, found: list[Line]) -> list[Verdict]:
     judged = await records.look(one.ports, link, found)
     for line in judged:
         await records.take(one.resolver, line, "me")
+    await records.keep(one.resolver, judged, "me")
     return [line.verdict for line in judged]
 
 
@@ -168,6 +170,28 @@ async def test_what_a_person_has_settled_is_not_given_back_by_a_later_word_of_th
         await one.direct.findings.record(late)
         row = await one.row(payment)
         assert (row.discrepancy, row.refunded_minor) == (None, 0)
+
+
+async def test_a_second_charge_in_a_later_file_is_odd_and_once(engine: Engine) -> None:
+    async with bank(engine) as one:
+        payment = await one.confirmed()
+        await one.work()
+        [attempt] = await one.attempts(payment)
+        row = await one.row(payment)
+        first = lines(direct(row, attempt.id))
+        second = lines(direct(row, attempt.id, operator_id="op10", at=rfc3339((row.confirmed_ms or 0) + 90_000)))
+        assert await take(one, "north", first) == [Verdict.AGREES]
+        facts = await one.facts(payment)
+        assert facts[-1] is Fact.RECORDED, "the operator's record is kept"
+        assert await take(one, "north", first) == [Verdict.AGREES]
+        assert await one.facts(payment) == facts, "once"
+        renamed = lines(direct(row, attempt.id, operator_id="billing-9"))
+        assert await take(one, "north", renamed) == [Verdict.AGREES], "the same moment, in a list with other ids"
+        assert await take(one, "north", second) == [Verdict.DISCREPANCY]
+        row = await one.row(payment)
+        assert (row.status, row.discrepancy, row.refunded_minor) == ("succeeded", "refund", 0)
+        assert await take(one, "north", second) == [Verdict.AGREES], "known by now"
+        assert (await one.events(payment)).count("payment.discrepancy") == 1
 
 
 async def test_money_taken_twice_is_odd_and_goes_back_by_hand(sqlite: Engine) -> None:

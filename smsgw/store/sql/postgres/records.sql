@@ -18,3 +18,7 @@ select charges.id, charges.payment, operator_id, charges.msisdn, short_code, pay
     message_reference, coalesce(intent_ms, charges.created_ms), charges.status, payments.charge
 from mts join charges on charges.mt = mts.id join payments on payments.id = charges.payment
 where mts.link = :link and mts.registered = 1 and mts.message_id = any(:message_ids::text[]);
+
+-- name: taken
+-- What earlier records have said of payments.
+select payment, told from facts where payment = any(:payments::text[]) and kind = 'operator_record' order by payment, place;
