@@ -132,8 +132,8 @@ def _lines(status: Status, row: PaymentRow, merchant: Merchant, words: Words, la
 
 
 def _has_cost(row: PaymentRow, status: Status) -> bool:
-    """Whether an answer has cost money that its payment does not show, also when that has been settled since."""
-    return row.way == "mo" and (status is Status.DECLINED or row.confirmed_ms is not None)
+    """Whether money was taken that the payment's status does not show, also when that has been settled since."""
+    return row.refunded_minor > 0 or (row.way == "mo" and (status is Status.DECLINED or row.confirmed_ms is not None))
 
 
 def _ask(row: PaymentRow, words: Words, language: Language, now_ms: int) -> Ask:

@@ -12,6 +12,7 @@ from joserfc import jws
 from joserfc.jwk import OctKey
 
 from smsgw.errors import StoreUnavailable
+from smsgw.flows.payments.whose import STAFF
 from smsgw.store import service_keys
 from smsgw.web.checkout import status as module
 from tests.flows.payments.market import MO_PHONE, PHONE
@@ -144,6 +145,24 @@ async def test_what_an_answer_has_cost_is_not_denied_when_it_has_been_settled(sq
         await one.one.resolver.resolve(payment, "settled", actor="me", note="by bank")
         page = (await one.get(place)).text
         assert "has taken money" not in page
+        assert "Nothing was charged" not in page
+
+
+async def test_what_went_back_is_not_said_to_have_never_been_charged(sqlite: Engine) -> None:
+    async with counter(sqlite) as one:
+        place = await one.page()
+        await one.one.accept()
+        await one.one.say("YES")
+        [bill] = one.one.ready()
+        one.one.outboxes["north"].accepted(bill, "A1")
+        await one.one.settle()
+        await one.one.sms(link="north", pdu=receipt("A1", "UNDELIV", source_addr=PHONE, destination_addr="7250"))
+        await one.one.sms(link="north", pdu=receipt("A1", source_addr=PHONE, destination_addr="7250"))
+        payment = f"pay_{place.removeprefix('/pay/p/').partition('-')[0]}"
+        await one.one.payments.refund(payment, None, whose=STAFF, reason="late", actor="me")
+        page = (await one.get(place)).text
+        assert heading(page) == "The payment didn’t go through"
+        assert "€2.50 was refunded" in page
         assert "Nothing was charged" not in page
 
 
