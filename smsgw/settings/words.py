@@ -81,7 +81,11 @@ def allowed(kind: object) -> str:
     """Return what a type allows, to be read after "allowed are"; "" where its own words must do."""
     if get_origin(kind) is Literal:  # in the order in which they were thought of; msgspec sorts them
         return ", ".join(_written(value) for value in get_args(kind))
-    info = inspect.type_info(kind)
+    return of_info(inspect.type_info(kind))
+
+
+def of_info(info: inspect.Type) -> str:
+    """Return the same for a type that was looked into."""
     say = _SAY.get(type(info))
     return say(info) if say else ""
 

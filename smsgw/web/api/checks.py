@@ -142,7 +142,7 @@ class Checks:
             idempotency=repeats.asked(call, service.name),
         )
         if not is_state(body.state):
-            raise Fault("body_invalid", "state has characters that cannot be kept - at `$.state`")
+            raise Fault("body_invalid", "state: has characters that cannot be kept")
         return await self._answer(call, visit)
 
     async def _answer(self, call: Call, visit: Visit) -> Answer:
@@ -180,5 +180,5 @@ def visitor(address: str | None, otherwise: str) -> str:
         return otherwise
     parsed = parse(address)
     if parsed is None:
-        raise Fault("body_invalid", "Expected an IPv4 or IPv6 address - at `$.visitor_ip`")
+        raise Fault("body_invalid", "visitor_ip: allowed are IPv4 and IPv6 addresses")
     return str(parsed)

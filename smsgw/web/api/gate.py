@@ -177,7 +177,7 @@ def one_of(caller: Caller, name: str | None, fault: str = "query_invalid") -> st
     """
     if name is None:
         if len(caller.key.services) > 1:
-            raise Fault(fault, "Object missing required field `merchant`: the key is for several")
+            raise Fault(fault, "merchant: is missing; the key is for several")
         name = caller.key.services[0]
     _may_name(caller, name)
     return name

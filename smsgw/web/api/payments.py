@@ -273,10 +273,10 @@ def _see_whether_whole(body: PaymentRequest) -> None:
         Fault: the request is not as it must be.
     """
     if (body.msisdn is None) == (body.method is None):
-        raise Fault("body_invalid", "Object needs one of `msisdn` and `method`")
+        raise Fault("body_invalid", "msisdn, method: one of them is needed, and not both")
     if body.method is not None and body.remember:
-        raise Fault("body_invalid", "A `method` is remembered already - at `$.remember`")
+        raise Fault("body_invalid", "remember: a method is remembered already")
     if not is_state(body.state):
-        raise Fault("body_invalid", "state has characters that cannot be kept - at `$.state`")
+        raise Fault("body_invalid", "state: has characters that cannot be kept")
     if not body.merchant_reference.isprintable():
-        raise Fault("body_invalid", "merchant_reference has characters that cannot be kept - at `$.merchant_reference`")
+        raise Fault("body_invalid", "merchant_reference: has characters that cannot be kept")

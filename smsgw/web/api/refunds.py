@@ -83,7 +83,7 @@ class RefundRoom:
         """Give money back."""
         body: RefundRequest = call.body
         if not is_state(body.reason):
-            raise Fault("body_invalid", "reason has characters that cannot be kept - at `$.reason`")
+            raise Fault("body_invalid", "reason: has characters that cannot be kept")
         row = await own(self._payments, call)
         with self._again.once(call, row.merchant) as once:
             done = await self._payments.refund(

@@ -16,7 +16,7 @@ from smsgw.flows.ports import Catalog, Ports
 from smsgw.flows.redeem import Verifier
 from smsgw.kit.logs import get_logger
 from smsgw.settings import Web
-from smsgw.web.api import docs, openapi
+from smsgw.web.api import docs, openapi, refusal
 from smsgw.web.api.checks import Checks
 from smsgw.web.api.codes import CodeRoom
 from smsgw.web.api.deliveries import DeliveryRoom
@@ -131,7 +131,7 @@ class Api:
         try:
             return decoder.decode(body)
         except msgspec.ValidationError as error:
-            raise Fault("body_invalid", str(error)) from None
+            raise Fault("body_invalid", refusal.sentence(error, decoder.type)) from None
         except (msgspec.DecodeError, ValueError, RecursionError):
             raise Fault("body_unreadable", "the body must be JSON in UTF-8") from None
 
@@ -142,4 +142,4 @@ def _query(request: web.Request, kind: type[Struct]) -> Any:
     try:
         return msgspec.convert(dict(request.query), kind, strict=False)
     except msgspec.ValidationError as error:
-        raise Fault("query_invalid", str(error)) from None
+        raise Fault("query_invalid", refusal.sentence(error, kind)) from None

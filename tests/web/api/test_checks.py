@@ -236,13 +236,13 @@ async def test_whatever_is_typed_is_only_not_valid(engine: Engine, typed: str) -
         (b'{"service":"sun","code":"\\ud800"}', 400, "body_unreadable", ""),
         (b"[" * 15_000, 422, "body_invalid", ""),
         (b"[]", 422, "body_invalid", ""),
-        (b'{"service":"sun","code":7}', 422, "body_invalid", "$.code"),
+        (b'{"service":"sun","code":7}', 422, "body_invalid", "code: "),
         (b'{"service":"sun"}', 422, "body_invalid", "code"),
         (b'{"service":"sun","code":"A","uses":1}', 422, "body_invalid", "uses"),
-        (b'{"service":"S N","code":"A"}', 422, "body_invalid", "$.service"),
-        (b'{"service":"sun","code":"A","visitor_ip":"here"}', 422, "body_invalid", "$.visitor_ip"),
-        (b'{"service":"sun","code":"A","state":"\\u0000"}', 422, "body_invalid", "$.state"),
-        (b'{"service":"sun","code":"A","state":"' + b"s" * 513 + b'"}', 422, "body_invalid", "$.state"),
+        (b'{"service":"S N","code":"A"}', 422, "body_invalid", "service: "),
+        (b'{"service":"sun","code":"A","visitor_ip":"here"}', 422, "body_invalid", "visitor_ip: "),
+        (b'{"service":"sun","code":"A","state":"\\u0000"}', 422, "body_invalid", "state: "),
+        (b'{"service":"sun","code":"A","state":"' + b"s" * 513 + b'"}', 422, "body_invalid", "state: "),
     ],
 )
 async def test_a_body_that_is_not_as_it_must_be_is_told_where(
