@@ -1,12 +1,14 @@
 """The merchants' sample sites, each run by its own interpreter, and a visitor with cookies."""
 
-import asyncio
 import os
+import signal
+import socket
+import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,9 +25,9 @@ from tests.web.site import Site, site
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "merchant"
 COMMANDS: Mapping[str, list[str]] = {
-    "php": ["php", "-S", "127.0.0.1:{port}", str(SCRIPTS / "php" / "shop.php")],
-    "python": [sys.executable, "-B", str(SCRIPTS / "python" / "shop.py"), "{port}"],
-    "node": ["node", str(SCRIPTS / "node" / "shop.js"), "{port}"],
+    "php": ["php", "-S", "127.0.0.1:{port}", str(SCRIPTS / "php" / "{name}.php")],
+    "python": [sys.executable, "-B", str(SCRIPTS / "python" / "{name}.py"), "{port}"],
+    "node": ["node", str(SCRIPTS / "node" / "{name}.js"), "{port}"],
 }
 PACKAGES = {"php": "php-cli", "node": "nodejs"}
 
@@ -85,7 +87,6 @@ def token_of(url: str) -> str:
 @asynccontextmanager
 async def shop(language: str, engine: Engine, folder: Path) -> AsyncIterator[Shop]:
     """Run a merchant's site beside a gateway that knows it."""
-    program(COMMANDS[language][0], PACKAGES.get(language, language))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     sun = changed(
@@ -103,22 +104,37 @@ async def shop(language: str, engine: Engine, folder: Path) -> AsyncIterator[Sho
         keys = await keys_of(here.one)
         spent = folder / "spent"
         spent.mkdir()
-        environment = os.environ | {
+        chosen = {
             "SMSGW_VERIFY_URL": f"http://127.0.0.1:{here.port}/v/sun",
             "SMSGW_SERVICE": "sun",
             "SMSGW_RETURN_KEYS": " ".join(f"{key}={b64encode(secret).decode()}" for key, secret in keys["sun"].items()),
             "SMSGW_SPENT": str(spent),
         }
-        command = [part.format(port=port) for part in COMMANDS[language]]
-        process = await asyncio.create_subprocess_exec(
-            *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-        try:
-            await _listens(port)
+        with serving(language, "shop", port, chosen):
             yield Shop(port=port, gateway=here, keys=keys["sun"] | keys["moon"])
-        finally:
-            process.terminate()
-            await process.wait()
+
+
+@contextmanager
+def serving(
+    language: str, name: str, port: int, environment: Mapping[str, str], log: Path = Path(os.devnull)
+) -> Iterator[None]:
+    """Run a sample site until the block ends; then it is killed, as a power cut would."""
+    program(COMMANDS[language][0], PACKAGES.get(language, language))
+    with log.open("ab") as told:
+        process = subprocess.Popen(
+            # should the tests be killed, the site goes with them
+            ["setpriv", "--pdeathsig", "KILL", *(part.format(port=port, name=name) for part in COMMANDS[language])],
+            env={**os.environ, "PHP_CLI_SERVER_WORKERS": "4", **environment},
+            stdout=told,
+            stderr=told,
+            start_new_session=True,  # PHP's workers are to end with it
+        )
+    try:
+        _wait_until_it_listens(port)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @asynccontextmanager
@@ -138,13 +154,13 @@ async def keys_of(one: World) -> dict[str, dict[str, bytes]]:
     return found
 
 
-async def _listens(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
+def _wait_until_it_listens(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            assert time.monotonic() < deadline, "it does not listen"
+            time.sleep(0.02)
+        else:
+            return
