@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber
+from msgspec import Struct
+from phonenumbers import NumberParseException
 
 _SHORTEST_PHONE = 7  # digits; shorter ones are short codes and services
 _KEPT: Final = 20_000  # numbers whose reading is remembered
@@ -38,34 +39,47 @@ def e164(address: str, ton: int | None = None, country: str = "") -> str | None:
     if not _WRITTEN.fullmatch(digits) or (ton is not None and ton not in _NUMERIC):
         return None
     if digits.startswith(("+", "00")) and ton != _NATIONAL:
-        readings = [_read(f"+{digits.removeprefix('+').removeprefix('00')}", "")]
+        readings = [(f"+{digits.removeprefix('+').removeprefix('00')}", "")]
     elif ton == _INTERNATIONAL:
-        readings = [_read(f"+{digits}", "")]
+        readings = [(f"+{digits}", "")]
     elif ton == _NATIONAL or digits.startswith("0"):
-        readings = [_read(digits, country)]
+        readings = [(digits, country)]
     else:
-        readings = [_read(f"+{digits}", ""), _read(digits, country)]
+        readings = [(f"+{digits}", ""), (digits, country)]
         if country and not digits.startswith(str(phonenumbers.country_code_for_region(country))):
             readings.reverse()  # a number of the country, rather than one from the other end of the world
     return _first(readings, tolerant=ton is not None)
 
 
-def _first(readings: list[PhoneNumber | None], *, tolerant: bool) -> str | None:
+def _first(readings: list[tuple[str, str]], *, tolerant: bool) -> str | None:
     """Return the first reading that is valid; where that is enough, the first that is possible."""
-    numbers = [one for one in readings if one is not None]
-    found = next((one for one in numbers if phonenumbers.is_valid_number(one)), None)
-    if found is None and tolerant:
-        found = next((one for one in numbers if phonenumbers.is_possible_number(one)), None)
-    if found is None:
-        return None
-    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+    numbers = [one for reading in readings if (one := _read(*reading)) is not None]
+    return next(
+        (one.digits for one in numbers if one.valid),
+        next((one.digits for one in numbers if one.possible), None) if tolerant else None,
+    )
 
 
-def _read(number: str, country: str) -> PhoneNumber | None:
+class _Number(Struct, frozen=True):
+    """A number as one reading has it."""
+
+    digits: str  # of E.164
+    valid: bool
+    possible: bool
+
+
+@lru_cache(maxsize=_KEPT)
+def _read(number: str, country: str) -> _Number | None:
+    """Read a number; the one that a merchant's server sent comes back as the sender of an SMS soon after."""
     try:
-        return phonenumbers.parse(number, country or None)
+        read = phonenumbers.parse(number, country or None)
     except NumberParseException:
         return None
+    return _Number(
+        digits=phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164).removeprefix("+"),
+        valid=phonenumbers.is_valid_number(read),
+        possible=phonenumbers.is_possible_number(read),
+    )
 
 
 def _typed(text: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Literal, TextIO, TypeAlias, cast
 
+import msgspec
 import structlog
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import format_exc_info
@@ -216,7 +217,10 @@ def _plain(clock: Clock, _colours: bool) -> Processor:  # noqa: FBT001 - as abov
 def _json(clock: Clock, _colours: bool) -> Processor:  # noqa: FBT001 - as above
     def render(_logger: Any, method: str, event: Event) -> str:
         line = {"time": rfc3339(clock.now_ms()), "level": method, "event": event.pop("event"), **event}
-        return json.dumps(line, ensure_ascii=False, default=_text) + "\n"
+        if _PLAIN.issuperset(map(type, line.values())):
+            with contextlib.suppress(UnicodeError):  # half of a surrogate pair
+                return _encode(line).decode() + "\n"
+        return json.dumps(line, default=_text) + "\n"
 
     return render
 
@@ -272,6 +276,11 @@ def _line(event: Event) -> str:
 def _text(value: object) -> str:
     """Bytes are payloads more often than not: only their length is told."""
     return f"[{len(value)} bytes]" if isinstance(value, bytes | bytearray) else str(value)
+
+
+# What a fast encoder writes as the slow one does: others it would write out, payloads too.
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_encode: Final = msgspec.json.encode
 
 
 def _harmless(text: str) -> str:
