@@ -130,6 +130,7 @@ EventType = Literal[
     "payment.canceled",
     "payment.charge_unknown",
     "payment.refunded",
+    "payment.refund_failed",
     "payment.discrepancy",
 ]
 EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)

@@ -119,7 +119,7 @@ async def test_the_sequence_says_what_is_newest_and_not_the_time_of_arrival(shop
 
 
 async def test_refunds_and_discrepancies_are_noted_and_other_events_hand_out_nothing(shop: GoldShop) -> None:
-    noted: tuple[Any, ...] = ("payment.refunded", "payment.discrepancy")
+    noted: tuple[Any, ...] = ("payment.refunded", "payment.refund_failed", "payment.discrepancy")
     kept: tuple[Any, ...] = ("payment.confirmed", "payment.failed", "payment.charge_unknown", "payment.expired")
     for kind in noted + kept:
         about = payment(status="failed", discrepancy="grant" if kind == "payment.discrepancy" else None)

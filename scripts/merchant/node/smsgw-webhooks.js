@@ -4,6 +4,9 @@ const crypto = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 
+// What a person has to look at.
+const NOTED = new Set(['payment.refunded', 'payment.refund_failed', 'payment.discrepancy'])
+
 /**
  * Where the events of a merchant's payments come in.
  *
@@ -12,7 +15,7 @@ const path = require('node:path')
  * row with a unique key.
  *
  *     goods/<payment>                       what was handed out
- *     notes/<event>                         money that went back, or that the status does not show: for a person
+ *     notes/<event>                         money that went back or did not, or is odd: for a person
  *     events/<payment>/<sequence>-<event>   all that has come, in its order, whatever order it came in
  */
 class SmsgwWebhooks {
@@ -93,7 +96,7 @@ class SmsgwWebhooks {
     const file = `${String(payment.sequence).padStart(10, '0')}-${name}`
     if (fs.existsSync(this.#place(place, file))) return // it has come before
     if (event.type === 'payment.succeeded' && this.#getsGoods(payment)) this.handOut(payment)
-    if (event.type === 'payment.refunded' || event.type === 'payment.discrepancy') this.takeNote(name, body)
+    if (NOTED.has(event.type)) this.takeNote(name, body)
     this.#once(place, file, body) // last: what was not done before this is done again
   }
 

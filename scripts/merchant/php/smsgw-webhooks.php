@@ -10,11 +10,14 @@ declare(strict_types=1);
  * row with a unique key.
  *
  *     goods/<payment>                       what was handed out
- *     notes/<event>                         money that went back, or that the status does not show: for a person
+ *     notes/<event>                         money that went back or did not, or is odd: for a person
  *     events/<payment>/<sequence>-<event>   all that has come, in its order, whatever order it came in
  */
 class SmsgwWebhooks
 {
+    /** What a person has to look at. */
+    private const NOTED = ['payment.refunded', 'payment.refund_failed', 'payment.discrepancy'];
+
     /** @var list<string> */
     private array $keys = [];
 
@@ -113,7 +116,7 @@ class SmsgwWebhooks
         if ($event['type'] === 'payment.succeeded' && $this->getsGoods($payment)) {
             $this->handOut($payment);
         }
-        if (in_array($event['type'], ['payment.refunded', 'payment.discrepancy'], true)) {
+        if (in_array($event['type'], self::NOTED, true)) {
             $this->takeNote($name, $body);
         }
         $this->once($place, $file, $body); // last: what was not done before this is done again

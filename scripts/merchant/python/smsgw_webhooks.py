@@ -9,6 +9,9 @@ import re
 import tempfile
 import time
 
+# What a person has to look at.
+NOTED = ("payment.refunded", "payment.refund_failed", "payment.discrepancy")
+
 
 class SmsgwWebhooks:
     """Where the events of a merchant's payments come in.
@@ -18,7 +21,7 @@ class SmsgwWebhooks:
     row with a unique key.
 
         goods/<payment>                       what was handed out
-        notes/<event>                         money that went back, or that the status does not show: for a person
+        notes/<event>                         money that went back or did not, or is odd: for a person
         events/<payment>/<sequence>-<event>   all that has come, in its order, whatever order it came in
 
     Args:
@@ -100,7 +103,7 @@ class SmsgwWebhooks:
             return  # it has come before
         if event["type"] == "payment.succeeded" and self._gets_goods(payment):
             self.hand_out(payment)
-        if event["type"] in ("payment.refunded", "payment.discrepancy"):
+        if event["type"] in NOTED:
             self.take_note(name, body)
         self._once(place, file, body)  # last: what was not done before this is done again
 

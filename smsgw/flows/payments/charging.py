@@ -367,7 +367,8 @@ class Cashbox:
             return self._refunded(book, settled)
         row = book.row(refund.payment)
         book.note(refund.payment, Fact.REFUND_FAILED, {"refund": refund.id, **told})
-        return book.change(refund.payment, refunded_minor=row.refunded_minor - refund.amount_minor)
+        book.change(refund.payment, refunded_minor=row.refunded_minor - refund.amount_minor)
+        return book.tell(refund.payment, "payment.refund_failed", settled)
 
     def _refunded(self, book: Book, refund: RefundRow) -> PaymentRow:
         payment = refund.payment

@@ -24,6 +24,7 @@ ABOUT: Final[dict[EventType, str]] = {
     "payment.canceled": "You have canceled it.",
     "payment.charge_unknown": "Nobody knows yet whether the money was taken: wait, `succeeded` or `failed` follows.",
     "payment.refunded": "Money goes back; `refund` says how much.",
+    "payment.refund_failed": "The operator does not give back what `refund` says; `refunded_minor` is less again.",
     "payment.discrepancy": "The operator took money that the status does not show; `discrepancy` says what is done.",
 }
 
@@ -89,7 +90,7 @@ class PaymentEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: EventType
     timestamp: str
     data: Payment
-    refund: Refund | None = None  # of payment.refunded
+    refund: Refund | None = None  # of payment.refunded and payment.refund_failed
 
 
 def view(row: PaymentRow, *, clear: bool = False) -> Payment:

@@ -112,7 +112,7 @@ def _event(kind: str, one: Document, schemas: Document) -> Document:
             if "$ref" in part
             for row in _fields(part, schemas)
         ]
-        if kind == "payment.refunded"
+        if kind in {"payment.refunded", "payment.refund_failed"}
         else [],
     }
 

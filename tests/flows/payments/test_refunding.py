@@ -44,6 +44,9 @@ async def test_a_refusal_gives_the_room_back(engine: Engine) -> None:
         await one.work()
         [row] = await one.refunds(payment)
         assert (row.status, (await one.row(payment)).refunded_minor) == ("failed", 0)
+        assert (await one.events(payment))[-2:] == ["payment.succeeded", "payment.refund_failed"], (
+            "the merchant is told"
+        )
         assert await one.refunder.ended(row, done=False, told={}) is False, "an answer counts once"
         assert (await one.row(payment)).refunded_minor == 0
 
