@@ -40,7 +40,7 @@ LINK: Final[dict[str, Any]] = {
 MAIN: Final[dict[str, Any]] = {
     "payments": {
         "prompt_s": 30.0,
-        "confirm_s": 20.0,
+        "confirm_s": 14.0,
         "grace_s": 1.0,
         "charge_start_s": 100.0,
         "prompts_per_range": 0,

@@ -27,13 +27,13 @@ async def _survive(folder: Path, kills: int, store: dict[str, str], books: Books
 
 
 @pytest.mark.timeout(240)
-async def test_a_dozen_kills(tmp_path: Path) -> None:
-    await _survive(tmp_path, 12, {}, Books(file=tmp_path / "smsgw.db"))
+async def test_nine_kills(tmp_path: Path) -> None:
+    await _survive(tmp_path, 9, {}, Books(file=tmp_path / "smsgw.db"))
 
 
 @pytest.mark.timeout(240)
-async def test_eight_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
-    await _survive(tmp_path, 8, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
+async def test_six_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
+    await _survive(tmp_path, 6, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
 
 
 @pytest.mark.slow

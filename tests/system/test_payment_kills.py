@@ -113,13 +113,13 @@ async def _campaign(random: Random, operator: Operator, daemon: Daemon, books: B
 
 
 @pytest.mark.timeout(240)
-async def test_ten_kills(tmp_path: Path) -> None:
-    await _survive(tmp_path, 10, {}, Books(file=tmp_path / "smsgw.db"))
+async def test_eight_kills(tmp_path: Path) -> None:
+    await _survive(tmp_path, 8, {}, Books(file=tmp_path / "smsgw.db"))
 
 
 @pytest.mark.timeout(240)
-async def test_six_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
-    await _survive(tmp_path, 6, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
+async def test_five_kills_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
+    await _survive(tmp_path, 5, {"engine": "postgres", "dsn": postgres_dsn}, Books(dsn=postgres_dsn))
 
 
 @pytest.mark.timeout(240)
