@@ -77,7 +77,9 @@ class SmsgwWebhooks:
         same payment when two requests come at once, and after a crash.
         """
         if self._once("goods", payment["id"], json.dumps(payment).encode()):
-            print(f"goods for {payment['merchant_reference']}: {payment['units']} of {payment['product']}", flush=True)
+            # One piece, with its end: threads write between two.
+            line = f"goods for {payment['merchant_reference']}: {payment['units']} of {payment['product']}\n"
+            print(line, end="", flush=True)
 
     def take_note(self, name, body):
         """Have a person look at an event: goods to be taken back, or money that came beside a payment."""
