@@ -84,6 +84,15 @@ def test_json_is_one_object_a_line() -> None:
     }
 
 
+def test_json_tells_whatever_it_is_given() -> None:
+    stream = configured("json")
+    log.warning("link.down", why="Київ")
+    log.warning("link.down", why="\ud83d")
+    log.warning("link.down", why=["Київ", b"payload"])
+    first, second, third = map(json.loads, stream.getvalue().splitlines())
+    assert (first["why"], second["why"], third["why"]) == ("Київ", "\ud83d", ["Київ", "[7 bytes]"])
+
+
 def test_the_console_is_aligned_and_shows_milliseconds() -> None:
     stream = configured("console")
     log.info("mo.accepted", mo="mo_1", link="kyivstar")

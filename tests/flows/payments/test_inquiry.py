@@ -157,3 +157,4 @@ async def test_the_loop_runs_by_itself(sqlite: Engine) -> None:
         task = asyncio.get_running_loop().create_task(one.inquirer.run())
         await one.until(payment, "succeeded")
         task.cancel()
+        assert one.api.count("charge") == 1, "it was asked about, not charged again"

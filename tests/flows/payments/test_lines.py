@@ -2,8 +2,9 @@
 
 import pytest
 
+from smsgw.errors import StoreUnavailable
 from smsgw.flows.payments import lines as module
-from smsgw.flows.payments.lines import Lines, PutOff
+from smsgw.flows.payments.lines import Lines, PutOff, Rounds
 from smsgw.kit.clock import ManualClock
 
 
@@ -67,6 +68,35 @@ def test_a_line_without_room_leaves_the_rest_to_the_store(monkeypatch: pytest.Mo
     assert "3" not in lines
     lines.hold(("south", "4"))
     assert "4" in lines
+
+
+def test_what_could_not_be_read_back_is_lacking_still() -> None:
+    lines = opened()
+    with pytest.raises(StoreUnavailable), lines.reading_back():
+        raise StoreUnavailable("gone")
+    assert lines.lacking
+    with lines.reading_back():
+        pass
+    assert not lines.lacking
+
+
+def test_what_is_found_to_be_lacking_while_it_is_read_stays_so() -> None:
+    lines = opened()
+    with lines.reading_back():
+        lines.lacking = True  # another node's attempts are ours now
+    assert lines.lacking
+
+
+def test_the_store_is_looked_into_now_and_then_though_nobody_asks() -> None:
+    clock = ManualClock()
+    rounds = Rounds(clock)
+    assert [rounds.begin(), rounds.begin()] == [True, False]
+    assert rounds.wait_s() == 10.0
+    clock.set_wall(clock.now_ms() - 3_600_000)
+    clock.advance(9_999)
+    assert not rounds.begin()
+    clock.advance(1)
+    assert rounds.begin()
 
 
 def test_what_is_put_off_is_due_when_its_pause_is_over() -> None:

@@ -349,3 +349,4 @@ async def test_the_loop_runs_by_itself(sqlite: Engine) -> None:
         payment = await one.confirmed()
         await one.until(payment, "succeeded")
         task.cancel()
+        assert one.api.count("charge") == 1
